@@ -1,0 +1,58 @@
+//! Errors of the front ends: every one names a file, a line and a column.
+
+use std::fmt;
+
+/// A position in a file a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The file's name as the operator gave it, or `built-in:NAME`.
+    pub file: String,
+    /// Line, from 1; 0 when the whole file is meant.
+    pub line: usize,
+    /// Column in characters, from 1; 0 when the whole line is meant.
+    pub column: usize,
+}
+
+impl Place {
+    /// A position.
+    pub fn new(file: impl Into<String>, line: usize, column: usize) -> Place {
+        Place {
+            file: file.into(),
+            line,
+            column,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+            if self.column > 0 {
+                write!(f, ":{}", self.column)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a rule, an exception or a schema was not loaded. Displays as `FILE:LINE:COLUMN: reason`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct LoadError {
+    /// Where.
+    pub place: Place,
+    /// What is wrong and what to do about it, in one line.
+    pub reason: String,
+}
+
+impl LoadError {
+    /// An error at a position.
+    pub fn new(place: Place, reason: impl Into<String>) -> LoadError {
+        LoadError {
+            place,
+            reason: reason.into(),
+        }
+    }
+}

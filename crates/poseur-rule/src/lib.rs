@@ -1,0 +1,7 @@
+//! Rules and exceptions of Poseur: the model, the built-in pack and the front ends.
+//!
+//! This crate knows what a rule *means*; it knows nothing of records or of speed.
+
+pub mod error;
+pub mod exception;
+pub mod model;
