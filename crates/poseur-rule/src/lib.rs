@@ -5,3 +5,4 @@
 pub mod error;
 pub mod exception;
 pub mod model;
+pub mod yaml;
