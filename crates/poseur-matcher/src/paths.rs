@@ -1,0 +1,219 @@
+//! The paths a plan asks for, as a trie that a reader walks along with a record.
+//!
+//! Every node keeps one hash table of the keys that lead on from it. Because an object key that
+//! holds dots stands for several steps, the table of a node lists all dotted spellings of its
+//! descendants (`user`, `user.email`, …): one lookup per key, whatever the mixture of nesting.
+
+/// A path, and the node of the trie where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PathId(u32);
+
+impl PathId {
+    /// The trie's root: the record itself.
+    pub const ROOT: PathId = PathId(0);
+
+    /// A dense number from 0, for tables by path.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A set of paths.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    /// The last name on the way here.
+    name: String,
+    children: Vec<PathId>,
+    wanted: bool,
+    keys: Keys,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Paths {
+            nodes: vec![Node::default()],
+        }
+    }
+}
+
+impl Paths {
+    /// Adds a dotted path and says which node it ends at. Call [`Paths::finish`] before reading.
+    pub fn add(&mut self, path: &str) -> PathId {
+        let mut at = PathId::ROOT;
+        for name in path.split('.') {
+            at = self.step(at, name);
+        }
+        self.nodes[at.index()].wanted = true;
+        at
+    }
+
+    fn step(&mut self, from: PathId, name: &str) -> PathId {
+        let known = self.nodes[from.index()]
+            .children
+            .iter()
+            .copied()
+            .find(|child| self.nodes[child.index()].name == name);
+        known.unwrap_or_else(|| {
+            let id = PathId(self.nodes.len() as u32);
+            self.nodes.push(Node {
+                name: name.to_owned(),
+                ..Node::default()
+            });
+            self.nodes[from.index()].children.push(id);
+            id
+        })
+    }
+
+    /// Builds the key tables.
+    pub fn finish(&mut self) {
+        for at in 0..self.nodes.len() {
+            let mut keys = Vec::new();
+            self.spellings(PathId(at as u32), "", &mut keys);
+            self.nodes[at].keys = Keys::new(keys);
+        }
+    }
+
+    fn spellings(&self, from: PathId, prefix: &str, out: &mut Vec<(String, PathId)>) {
+        for &child in &self.nodes[from.index()].children {
+            let spelling = format!("{prefix}{}", self.nodes[child.index()].name);
+            self.spellings(child, &format!("{spelling}."), out);
+            out.push((spelling, child));
+        }
+    }
+
+    /// How many nodes there are: the size of tables by [`PathId`].
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether no path was added.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.len() == 1
+    }
+
+    /// Where a decoded key leads from a node.
+    #[inline]
+    pub fn child(&self, from: PathId, key: &[u8]) -> Option<PathId> {
+        self.nodes[from.index()].keys.get(key)
+    }
+
+    /// Whether values at this node are asked for.
+    #[inline]
+    pub fn wanted(&self, at: PathId) -> bool {
+        self.nodes[at.index()].wanted
+    }
+
+    /// Whether any path leads on from this node.
+    #[inline]
+    pub fn leads_on(&self, at: PathId) -> bool {
+        !self.nodes[at.index()].children.is_empty()
+    }
+}
+
+/// An open-addressing table from key to node. Most keys of a record are not in it, so a miss must
+/// be cheap: a bit per key length answers most of them.
+#[derive(Debug, Clone, Default)]
+struct Keys {
+    /// Bit `n % 64` is set if a key of length `n` exists.
+    lengths: u64,
+    /// Power-of-two number of places; `None` is free.
+    places: Vec<Option<(Box<[u8]>, PathId)>>,
+}
+
+impl Keys {
+    fn new(keys: Vec<(String, PathId)>) -> Keys {
+        if keys.is_empty() {
+            return Keys::default();
+        }
+        let size = (keys.len() * 2).next_power_of_two();
+        let mut table = Keys {
+            lengths: 0,
+            places: vec![None; size],
+        };
+        for (key, id) in keys {
+            table.lengths |= 1 << (key.len() % 64);
+            let mut at = hash(key.as_bytes()) & (size - 1);
+            while table.places[at].is_some() {
+                at = (at + 1) & (size - 1);
+            }
+            table.places[at] = Some((key.into_bytes().into_boxed_slice(), id));
+        }
+        table
+    }
+
+    #[inline]
+    fn get(&self, key: &[u8]) -> Option<PathId> {
+        if self.lengths & (1 << (key.len() % 64)) == 0 {
+            return None;
+        }
+        let mask = self.places.len() - 1;
+        let mut at = hash(key) & mask;
+        while let Some((known, id)) = &self.places[at] {
+            if **known == *key {
+                return Some(*id);
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+}
+
+/// Length, both ends and the middle tell the keys of log records apart well enough.
+#[inline]
+fn hash(key: &[u8]) -> usize {
+    let n = key.len();
+    if n == 0 {
+        return 0;
+    }
+    let mixed = (n as u64)
+        | (key[0] as u64) << 8
+        | (key[n - 1] as u64) << 16
+        | (key[n / 2] as u64) << 24
+        | (key[n / 3] as u64) << 32;
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_lead_to_the_same_node_however_dotted() {
+        let mut paths = Paths::default();
+        let email = paths.add("user.email");
+        let flags = paths.add("o365.audit.ParticipantInfo.HasGuestUsers");
+        let user = paths.add("user");
+        paths.finish();
+        let follow = |keys: &[&str]| {
+            keys.iter()
+                .try_fold(PathId::ROOT, |at, key| paths.child(at, key.as_bytes()))
+        };
+        for keys in [&["user", "email"][..], &["user.email"]] {
+            assert_eq!(follow(keys), Some(email), "{keys:?}");
+        }
+        for keys in [
+            &["o365", "audit", "ParticipantInfo", "HasGuestUsers"][..],
+            &["o365.audit.ParticipantInfo.HasGuestUsers"],
+            &["o365.audit", "ParticipantInfo.HasGuestUsers"],
+            &["o365", "audit.ParticipantInfo", "HasGuestUsers"],
+        ] {
+            assert_eq!(follow(keys), Some(flags), "{keys:?}");
+        }
+        for keys in [
+            &["user", "Email"][..],
+            &["user."],
+            &[""],
+            &["o365..audit"],
+            &["email"],
+        ] {
+            assert_eq!(follow(keys), None, "{keys:?}");
+        }
+        assert!(paths.wanted(user) && paths.leads_on(user));
+        assert!(!paths.wanted(PathId::ROOT) && !paths.leads_on(email));
+    }
+}

@@ -1,0 +1,254 @@
+//! The whole grammar, checked: what makes a document readable.
+//!
+//! The reader that decides about records takes validity on trust to be quick. Before anything is
+//! written because of a document, it passes here.
+
+use poseur_matcher::record::{MAX_DEPTH, Unreadable};
+
+/// Checks a document that is one JSON value with nothing but white space around it.
+///
+/// The grammar is RFC 8259's, with two allowances for what logs hold: bytes from 0x80 up may stand
+/// in strings whatever they are, and surrogate escapes may be alone.
+///
+/// # Errors
+/// [`Unreadable::Truncated`] if the document ends too early, [`Unreadable::TooDeep`] past
+/// [`MAX_DEPTH`], [`Unreadable::Broken`] otherwise.
+pub fn check(text: &[u8]) -> Result<(), Unreadable> {
+    Check { text, at: 0 }.document()
+}
+
+struct Check<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Check<'_> {
+    fn document(mut self) -> Result<(), Unreadable> {
+        // One bit a container: set for an object. The newest is the lowest bit.
+        let mut objects: u128 = 0;
+        let mut depth = 0;
+        'value: loop {
+            match self.token()? {
+                byte @ (b'{' | b'[') => {
+                    if depth == MAX_DEPTH {
+                        return Err(Unreadable::TooDeep);
+                    }
+                    depth += 1;
+                    let object = byte == b'{';
+                    objects = objects << 1 | object as u128;
+                    let first = self.token()?;
+                    if first == byte + 2 {
+                        depth -= 1;
+                        objects >>= 1;
+                    } else {
+                        self.at -= 1;
+                        if object {
+                            self.key()?;
+                        }
+                        continue 'value;
+                    }
+                }
+                b'"' => self.string()?,
+                b't' => self.literal(b"rue")?,
+                b'f' => self.literal(b"alse")?,
+                b'n' => self.literal(b"ull")?,
+                byte @ (b'-' | b'0'..=b'9') => self.number(byte)?,
+                _ => return Err(Unreadable::Broken),
+            }
+            // A value has ended: close what it closes, until another one must follow.
+            loop {
+                if depth == 0 {
+                    return match self.token() {
+                        Err(Unreadable::Truncated) => Ok(()),
+                        _ => Err(Unreadable::Broken),
+                    };
+                }
+                let object = objects & 1 == 1;
+                match self.token()? {
+                    b',' => {
+                        if object {
+                            self.key()?;
+                        }
+                        continue 'value;
+                    }
+                    b'}' if object => {}
+                    b']' if !object => {}
+                    _ => return Err(Unreadable::Broken),
+                }
+                depth -= 1;
+                objects >>= 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<u8, Unreadable> {
+        let byte = *self.text.get(self.at).ok_or(Unreadable::Truncated)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// The next byte that is not white space.
+    #[inline]
+    fn token(&mut self) -> Result<u8, Unreadable> {
+        loop {
+            match self.next()? {
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                byte => return Ok(byte),
+            }
+        }
+    }
+
+    fn key(&mut self) -> Result<(), Unreadable> {
+        if self.token()? != b'"' {
+            return Err(Unreadable::Broken);
+        }
+        self.string()?;
+        match self.token()? {
+            b':' => Ok(()),
+            _ => Err(Unreadable::Broken),
+        }
+    }
+
+    /// The rest of a string, after its opening quote.
+    #[inline]
+    fn string(&mut self) -> Result<(), Unreadable> {
+        loop {
+            self.skip_plain();
+            match self.next()? {
+                b'"' => return Ok(()),
+                b'\\' => match self.next()? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                    b'u' => {
+                        for _ in 0..4 {
+                            if !self.next()?.is_ascii_hexdigit() {
+                                return Err(Unreadable::Broken);
+                            }
+                        }
+                    }
+                    _ => return Err(Unreadable::Broken),
+                },
+                0..0x20 => return Err(Unreadable::Broken),
+                _ => {}
+            }
+        }
+    }
+
+    /// Skips eight bytes at a time while none of them needs a look.
+    #[inline]
+    fn skip_plain(&mut self) {
+        const ONES: u64 = u64::MAX / 255;
+        const HIGH: u64 = ONES << 7;
+        // Set high bits where a byte is zero; exact up to the first one, which is all that counts.
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        while let Some(bytes) = self.text[self.at..].first_chunk::<8>() {
+            let word = u64::from_le_bytes(*bytes);
+            let control = word.wrapping_sub(ONES * 0x20) & !word;
+            let quote = zero(word ^ (ONES * b'"' as u64));
+            let backslash = zero(word ^ (ONES * b'\\' as u64));
+            let special = (control | quote | backslash) & HIGH;
+            if special != 0 {
+                self.at += (special.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.at += 8;
+        }
+    }
+
+    fn literal(&mut self, rest: &[u8]) -> Result<(), Unreadable> {
+        for &byte in rest {
+            if self.next()? != byte {
+                return Err(Unreadable::Broken);
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, first: u8) -> Result<(), Unreadable> {
+        let length = number_length(&self.text[self.at - 1..]);
+        if length == 0 {
+            let unfinished = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+            let cut = self.text[self.at - 1..].iter().all(unfinished);
+            return Err(if cut && first != b'0' { Unreadable::Truncated } else { Unreadable::Broken });
+        }
+        self.at += length - 1;
+        Ok(())
+    }
+}
+
+/// Length of the JSON number that `text` starts with; 0 if it starts with none.
+pub fn number_length(text: &[u8]) -> usize {
+    let digits = |from: usize| {
+        text[from..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let mut at = text.starts_with(b"-") as usize;
+    at += match text.get(at) {
+        Some(b'0') => 1,
+        Some(b'1'..=b'9') => digits(at),
+        _ => return 0,
+    };
+    if text.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return 0;
+        }
+        at += 1 + fraction;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = matches!(text.get(at + 1), Some(b'+' | b'-')) as usize;
+        let exponent = digits((at + 1 + sign).min(text.len()));
+        if exponent == 0 {
+            return 0;
+        }
+        at += 1 + sign + exponent;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table() {
+        use Unreadable::*;
+        let deep = |n| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        for (text, expected) in [
+            ("{}", Ok(())),
+            (" \t\r\n[ ] ", Ok(())),
+            (r#"{"a":1,"a":[{},[],"x",-0.5e+3,true,false,null]}"#, Ok(())),
+            (r#""\ud800""#, Ok(())),
+            ("0", Ok(())),
+            (&deep(128), Ok(())),
+            (&deep(129), Err(TooDeep)),
+            ("", Err(Truncated)),
+            ("{", Err(Truncated)),
+            (r#"{"a"#, Err(Truncated)),
+            (r#"{"a":tr"#, Err(Truncated)),
+            (r#"{"a":1"#, Err(Truncated)),
+            (r#"{"a":-"#, Err(Truncated)),
+            (r#"{"a":1.,"#, Err(Broken)),
+            ("01", Err(Broken)),
+            ("{} {}", Err(Broken)),
+            ("{]", Err(Broken)),
+            ("[1,]", Err(Broken)),
+            (r#"{"a":1,}"#, Err(Broken)),
+            (r#"{a:1}"#, Err(Broken)),
+            (r#"{"a" 1}"#, Err(Broken)),
+            (r#""\x""#, Err(Broken)),
+            (r#""\u00g0""#, Err(Broken)),
+            ("\"\u{1f}\"", Err(Broken)),
+            ("\"0123456\0\"", Err(Broken)),
+            ("\u{a0}{}", Err(Broken)),
+            ("nul", Err(Truncated)),
+            ("+1", Err(Broken)),
+        ] {
+            assert_eq!(check(text.as_bytes()), expected, "{text}");
+        }
+        assert_eq!(check(b"\"\xff\xfe\x80\""), Ok(()));
+        assert_eq!(check(b"\xff"), Err(Broken));
+    }
+}

@@ -1,0 +1,428 @@
+//! A JSON document, read in place through its [`Index`].
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use memchr::memchr;
+use poseur_matcher::found::Found;
+use poseur_matcher::paths::{PathId, Paths};
+use poseur_matcher::record::{Handle, Kind, MAX_DEPTH, Record, Unreadable};
+
+use super::check::check;
+use super::index::Index;
+use super::text;
+
+/// A JSON text that starts with an object or an array, with its index.
+pub struct Document<'a> {
+    bytes: &'a [u8],
+    index: &'a Index,
+    root: Handle,
+    pool: &'a Pool,
+}
+
+/// Memory that documents borrow: decoded keys, and texts that hold documents themselves.
+#[derive(Default)]
+pub struct Pool {
+    key: RefCell<Vec<u8>>,
+    embedded: RefCell<Vec<Embedded>>,
+}
+
+#[derive(Default)]
+struct Embedded {
+    text: Vec<u8>,
+    index: Index,
+}
+
+/// The document without a byte-order mark and the white space around it, as a range.
+pub fn trim(bytes: &[u8]) -> (usize, usize) {
+    let mark = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+    let body = &bytes[mark..];
+    let start = mark + body.iter().take_while(|&&byte| is_space(byte)).count();
+    let trailing = bytes[start..].iter().rev().take_while(|&&byte| is_space(byte));
+    let end = bytes.len() - trailing.count();
+    (start, end)
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+impl<'a> Document<'a> {
+    /// Indexes a text and takes it as a document; byte-order mark and outer white space aside, it
+    /// must start with `{` or `[`.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it does not, or plainly ends too early. Validity beyond that is not
+    /// established: see [`check`].
+    pub fn new(bytes: &'a [u8], index: &'a mut Index, pool: &'a Pool) -> Result<Self, Unreadable> {
+        let (start, end) = trim(bytes);
+        if !matches!(bytes.get(start), Some(b'{' | b'[')) {
+            check(&bytes[start..end])?;
+            return Err(Unreadable::NotAnObject);
+        }
+        index.build(bytes);
+        if index.ends_in_string() {
+            return Err(Unreadable::Truncated);
+        }
+        Ok(Document {
+            bytes,
+            index,
+            root: Handle { start, end },
+            pool,
+        })
+    }
+
+    /// The bytes the handles point into.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Checks the whole document.
+    ///
+    /// # Errors
+    /// If it is not readable.
+    pub fn check(&self) -> Result<(), Unreadable> {
+        check(&self.bytes[self.root.start..self.root.end])
+    }
+
+    /// Visits the members of an object: decoded key, position of the key's opening quote, value.
+    ///
+    /// # Errors
+    /// When the object is not well-formed.
+    pub fn members(
+        &self,
+        object: Handle,
+        mut visit: impl FnMut(&[u8], usize, Handle),
+    ) -> Result<(), Unreadable> {
+        let mut at = object.start;
+        while let Some(quote) = self.next_member(&mut at)? {
+            let close = self.string_end(quote)?;
+            let value = self.member_value(close)?;
+            let end = self.value_end(value)?;
+            let handle = Handle { start: value, end };
+            self.with_key(quote, close, |key| visit(key, quote, handle));
+            at = end;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn byte(&self, at: usize) -> Result<u8, Unreadable> {
+        self.bytes.get(at).copied().ok_or(Unreadable::Truncated)
+    }
+
+    #[inline]
+    fn skip_space(&self, mut at: usize) -> Result<usize, Unreadable> {
+        while is_space(self.byte(at)?) {
+            at += 1;
+        }
+        Ok(at)
+    }
+
+    /// From an object's `{`, or from the end of a member's value: the opening quote of the next
+    /// key, or `None` at the object's end; `at` is then just after its `}`.
+    #[inline]
+    fn next_member(&self, at: &mut usize) -> Result<Option<usize>, Unreadable> {
+        let mut next = *at;
+        if self.byte(next)? == b'{' {
+            next = self.skip_space(next + 1)?;
+            if self.byte(next)? == b'}' {
+                *at = next + 1;
+                return Ok(None);
+            }
+        } else {
+            next = self.skip_space(next)?;
+            match self.byte(next)? {
+                b',' => next = self.skip_space(next + 1)?,
+                b'}' => {
+                    *at = next + 1;
+                    return Ok(None);
+                }
+                _ => return Err(Unreadable::Broken),
+            }
+        }
+        match self.byte(next)? {
+            b'"' => Ok(Some(next)),
+            _ => Err(Unreadable::Broken),
+        }
+    }
+
+    /// Position after the closing quote of the string that opens at `quote`.
+    #[inline]
+    fn string_end(&self, quote: usize) -> Result<usize, Unreadable> {
+        let close = self.index.next_quote(quote + 1);
+        Ok(close.ok_or(Unreadable::Truncated)? + 1)
+    }
+
+    /// Where the value starts that follows a key ending at `key_end`.
+    #[inline]
+    fn member_value(&self, key_end: usize) -> Result<usize, Unreadable> {
+        let colon = self.skip_space(key_end)?;
+        match self.byte(colon)? {
+            b':' => self.skip_space(colon + 1),
+            _ => Err(Unreadable::Broken),
+        }
+    }
+
+    /// Position after the value that starts at `at`.
+    #[inline]
+    fn value_end(&self, at: usize) -> Result<usize, Unreadable> {
+        match self.byte(at)? {
+            b'"' => self.string_end(at),
+            b'{' | b'[' => self.index.after_close(at).ok_or(Unreadable::Truncated),
+            _ => {
+                let rest = &self.bytes[at..];
+                let ends = |&byte: &u8| is_space(byte) || matches!(byte, b',' | b'}' | b']' | b':' | b'"');
+                match rest.iter().position(ends).unwrap_or(rest.len()) {
+                    0 => Err(Unreadable::Broken),
+                    length => Ok(at + length),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn with_key<T>(&self, quote: usize, end: usize, then: impl FnOnce(&[u8]) -> T) -> T {
+        let content = &self.bytes[quote + 1..end - 1];
+        if !self.index.has_backslashes() || memchr(b'\\', content).is_none() {
+            return then(content);
+        }
+        let mut key = self.pool.key.take();
+        key.clear();
+        text::decode(content, &mut key);
+        let result = then(&key);
+        self.pool.key.replace(key);
+        result
+    }
+
+    /// Walks the object at `open`; returns the position after it.
+    fn walk_object(
+        &self,
+        open: usize,
+        node: PathId,
+        paths: &Paths,
+        found: &mut Found,
+        depth: usize,
+    ) -> Result<usize, Unreadable> {
+        let mut at = open;
+        while let Some(quote) = self.next_member(&mut at)? {
+            let close = self.string_end(quote)?;
+            let value = self.member_value(close)?;
+            let child = self.with_key(quote, close, |key| paths.child(node, key));
+            let Some(child) = child else {
+                at = self.value_end(value)?;
+                continue;
+            };
+            at = if paths.leads_on(child) {
+                self.walk_value(value, child, paths, found, depth)?
+            } else {
+                self.value_end(value)?
+            };
+            if paths.wanted(child) {
+                found.push(child, Handle { start: value, end: at });
+            }
+        }
+        Ok(at)
+    }
+
+    /// Walks what lies below the value at `at`, through arrays; returns the position after it.
+    fn walk_value(
+        &self,
+        at: usize,
+        node: PathId,
+        paths: &Paths,
+        found: &mut Found,
+        depth: usize,
+    ) -> Result<usize, Unreadable> {
+        if depth > MAX_DEPTH {
+            return Err(Unreadable::TooDeep);
+        }
+        match self.byte(at)? {
+            b'{' => self.walk_object(at, node, paths, found, depth + 1),
+            b'[' => {
+                let mut next = self.skip_space(at + 1)?;
+                if self.byte(next)? == b']' {
+                    return Ok(next + 1);
+                }
+                loop {
+                    next = self.walk_value(next, node, paths, found, depth + 1)?;
+                    next = self.skip_space(next)?;
+                    match self.byte(next)? {
+                        b',' => next = self.skip_space(next + 1)?,
+                        b']' => return Ok(next + 1),
+                        _ => return Err(Unreadable::Broken),
+                    }
+                }
+            }
+            _ => self.value_end(at),
+        }
+    }
+
+    /// The tokens at or below a value, in order, keys told apart from values.
+    fn tokens(&self, value: Handle) -> impl Iterator<Item = Token> + '_ {
+        let mut at = value.start;
+        std::iter::from_fn(move || {
+            while at < value.end && is_space(self.bytes[at]) {
+                at += 1;
+            }
+            if at >= value.end {
+                return None;
+            }
+            let start = at;
+            let mark = matches!(self.bytes[at], b'{' | b'}' | b'[' | b']' | b',' | b':');
+            at = if mark {
+                at + 1
+            } else {
+                match self.value_end(at) {
+                    Ok(end) => end.min(value.end),
+                    Err(_) => at + 1,
+                }
+            };
+            let handle = Handle { start, end: at };
+            Some(if mark {
+                Token::Mark(self.bytes[start])
+            } else if self.bytes[start] == b'"'
+                && start > value.start
+                && self.skip_space(at).and_then(|next| self.byte(next)) == Ok(b':')
+            {
+                Token::Key(handle)
+            } else {
+                Token::Scalar(handle)
+            })
+        })
+    }
+
+    /// The bytes between the quotes of a string.
+    fn content(&self, string: Handle) -> &[u8] {
+        let end = string.end.saturating_sub(1).max(string.start + 1);
+        &self.bytes[string.start + 1..end]
+    }
+}
+
+enum Token {
+    Mark(u8),
+    Key(Handle),
+    Scalar(Handle),
+}
+
+impl Record for Document<'_> {
+    fn root(&self) -> Handle {
+        self.root
+    }
+
+    #[inline]
+    fn kind(&self, value: Handle) -> Kind {
+        match self.bytes[value.start] {
+            b'"' => Kind::Text,
+            b'{' => Kind::Map,
+            b'[' => Kind::List,
+            b't' => Kind::Bool(true),
+            b'f' => Kind::Bool(false),
+            b'n' => Kind::Null,
+            _ => Kind::Number,
+        }
+    }
+
+    fn walk(&self, from: Handle, paths: &Paths, found: &mut Found) -> Result<(), Unreadable> {
+        let end = self.walk_object(from.start, PathId::ROOT, paths, found, 0)?;
+        if end == from.end { Ok(()) } else { Err(Unreadable::Broken) }
+    }
+
+    #[inline]
+    fn text<'s>(&'s self, value: Handle, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+        if self.bytes[value.start] != b'"' {
+            return &self.bytes[value.start..value.end];
+        }
+        let content = self.content(value);
+        if !self.index.has_backslashes() || memchr(b'\\', content).is_none() {
+            return content;
+        }
+        scratch.clear();
+        text::decode(content, scratch);
+        scratch
+    }
+
+    fn leaves(
+        &self,
+        value: Handle,
+        visit: &mut dyn FnMut(Handle) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        for token in self.tokens(value) {
+            if let Token::Scalar(leaf) = token {
+                visit(leaf)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn elements(
+        &self,
+        value: Handle,
+        visit: &mut dyn FnMut(Handle) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if self.kind(value) != Kind::List {
+            return visit(value);
+        }
+        let mut at = value.start + 1;
+        loop {
+            while at < value.end && (is_space(self.bytes[at]) || self.bytes[at] == b',') {
+                at += 1;
+            }
+            // The closing bracket, or what is no value: the list ends here.
+            let Ok(end) = self.value_end(at) else {
+                return ControlFlow::Continue(());
+            };
+            if at + 1 >= value.end || end > value.end {
+                return ControlFlow::Continue(());
+            }
+            visit(Handle { start: at, end })?;
+            at = end;
+        }
+    }
+
+    fn write_json(&self, value: Handle, out: &mut Vec<u8>) {
+        let mut scratch = Vec::new();
+        for token in self.tokens(value) {
+            match token {
+                Token::Mark(mark) => out.push(mark),
+                Token::Key(handle) | Token::Scalar(handle) => {
+                    let quoted = self.bytes[handle.start] == b'"';
+                    let content = self.text(handle, &mut scratch);
+                    if !quoted {
+                        out.extend_from_slice(content);
+                    } else {
+                        out.push(b'"');
+                        text::escape(content, out);
+                        out.push(b'"');
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&self, value: Handle, visit: &mut dyn FnMut(&dyn Record)) -> bool {
+        if self.kind(value) != Kind::Text {
+            return false;
+        }
+        // Most strings are not documents: look before decoding. What may come before the first
+        // bracket is white space (raw, or as \t \n \r or \u), and a byte-order mark (raw or as \u).
+        let content = self.content(value);
+        if !matches!(
+            content.first(),
+            Some(b'{' | b'[' | b' ' | b'\\' | b'\t' | b'\r' | b'\n' | 0xEF)
+        ) {
+            return false;
+        }
+        let mut inner = self.pool.embedded.borrow_mut().pop().unwrap_or_default();
+        inner.text.clear();
+        text::decode(content, &mut inner.text);
+        let (start, end) = trim(&inner.text);
+        let readable = matches!(inner.text.get(start), Some(b'{' | b'['))
+            && check(&inner.text[start..end]).is_ok();
+        if readable && let Ok(document) = Document::new(&inner.text, &mut inner.index, self.pool) {
+            visit(&document);
+        }
+        self.pool.embedded.borrow_mut().push(inner);
+        readable
+    }
+}

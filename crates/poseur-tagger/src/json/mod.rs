@@ -1,0 +1,6 @@
+//! JSON: documents read in place, and what is written into them.
+
+pub mod check;
+pub mod document;
+pub mod index;
+pub mod text;
