@@ -1,9 +1,17 @@
 //! Exceptions: allowlist entries that suppress a match, with a reason, an owner and an expiry.
 
+mod domain;
+mod names;
+mod trusted;
+
 use jiff::Timestamp;
 
 use crate::error::Place;
 use crate::model::Condition;
+
+pub use domain::{NameError, domain_of};
+pub use names::{Names, NamesBuilder, TooLarge};
+pub use trusted::{Trusted, TrustedBuilder};
 
 /// One allowlist entry.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,26 +39,4 @@ pub enum Ground {
     Trusted(Trusted),
     /// The record does not satisfy this condition, which a Sigma filter adds to the rule's.
     Unless(Condition),
-}
-
-/// Who is trusted. A party is trusted if any of the three names it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Trusted {
-    /// Tenant ids, lower-cased.
-    pub tenants: Names,
-    /// Whole domains, lower-cased and in ASCII (IDNA) form: compared with the part after the last `@`.
-    pub domains: Names,
-    /// Parent domains, without the leading dot, in the same form: any domain *below* them is
-    /// trusted, the parent itself is not.
-    pub parents: Names,
-    /// Addresses, lower-cased, the domain in ASCII form.
-    pub emails: Names,
-}
-
-/// A set of names that stays small at a million entries: one text, sorted offsets, binary search.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Names {
-    text: String,
-    /// End of each name in `text`; names are sorted and unique.
-    ends: Vec<u32>,
 }
