@@ -5,4 +5,6 @@
 pub mod error;
 pub mod exception;
 pub mod model;
+pub mod pack;
+pub mod sigma;
 pub mod yaml;

@@ -1,7 +1,7 @@
 //! What the front ends ask of a tree: texts, lists and keys, with errors collected, not thrown.
 
 use super::{Node, Value};
-use crate::error::LoadError;
+use crate::error::{LoadError, Place};
 
 /// Reads the values of one file and collects what is wrong with them, so that an operator sees all
 /// errors of a file at once.
@@ -13,6 +13,8 @@ pub struct Reader<'f> {
     pub file: &'f str,
     /// What was wrong so far, in the order it was found.
     pub errors: Vec<LoadError>,
+    /// The file's text, if it is at hand to point inside a scalar.
+    source: Option<&'f str>,
 }
 
 impl<'f> Reader<'f> {
@@ -21,6 +23,16 @@ impl<'f> Reader<'f> {
         Reader {
             file,
             errors: Vec::new(),
+            source: None,
+        }
+    }
+
+    /// A reader that can also point inside a text of several words. `source` is the text that
+    /// was given to [`parse`](super::parse).
+    pub fn with_source(file: &'f str, source: &'f str) -> Reader<'f> {
+        Reader {
+            source: Some(source.strip_prefix('\u{feff}').unwrap_or(source)),
+            ..Reader::new(file)
         }
     }
 
@@ -28,6 +40,19 @@ impl<'f> Reader<'f> {
     pub fn error(&mut self, at: &Node, reason: impl Into<String>) {
         self.errors
             .push(LoadError::new(at.place(self.file), reason));
+    }
+
+    /// Notes an error at the byte `offset` of a scalar's text. Where escapes or folding make that
+    /// position unsure, the error points at the start of the scalar.
+    pub fn error_within(&mut self, at: &Node, offset: usize, reason: impl Into<String>) {
+        let place = self
+            .source
+            .and_then(|source| within(source, at, offset))
+            .map_or_else(
+                || at.place(self.file),
+                |(line, column)| Place::new(self.file, line, column),
+            );
+        self.errors.push(LoadError::new(place, reason));
     }
 
     /// The entries of a map. `what` names the value in the error: `` `logsource` ``.
@@ -99,6 +124,31 @@ impl<'f> Reader<'f> {
             self.error(key, format!("unknown key `{name}` in {what}: {hint}"));
         }
     }
+}
+
+/// Line and column of the byte `offset` of a scalar, if the scalar stands in the source as is.
+fn within(source: &str, at: &Node, offset: usize) -> Option<(usize, usize)> {
+    let text = &at.as_scalar()?.text;
+    let (before, after) = (text.get(..offset)?, text.get(offset..)?);
+    let mut lines = source.lines().skip(at.line - 1);
+    let mut found = None;
+    for (number, piece) in before.split('\n').enumerate() {
+        // A block's further lines are indented as its first.
+        let line = lines.next()?;
+        let start = line.char_indices().nth(at.column - 1).map(|(at, _)| at)?;
+        let rest = &line[start..];
+        let quoted = number == 0 && rest.starts_with(['\'', '"']);
+        let rest = &rest[usize::from(quoted)..];
+        let tail = rest.strip_prefix(piece)?;
+        let column = at.column + usize::from(quoted) + piece.chars().count();
+        found = Some((at.line + number, column, tail));
+    }
+    let (line, column, tail) = found?;
+    let same = match after.chars().next() {
+        Some('\n') | None => true,
+        Some(next) => tail.starts_with(next),
+    };
+    same.then_some((line, column))
 }
 
 /// The candidate that a misspelt word most likely stands for, if one is near.

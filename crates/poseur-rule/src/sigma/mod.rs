@@ -1,0 +1,90 @@
+//! The Sigma front end: documents of the Sigma specification 2.x become rules and exceptions.
+//!
+//! What cannot be evaluated on one record is refused by name: correlations, the old multi-document
+//! actions, placeholders that only a processing pipeline could fill. Nothing is half-loaded: a
+//! document with any error gives no rule.
+
+mod condition;
+mod detection;
+mod encode;
+mod filter;
+mod modifier;
+mod rule;
+mod value;
+
+use crate::error::LoadError;
+use crate::model::Rule;
+use crate::yaml::{self, Node, Reader};
+
+pub use filter::Filter;
+
+/// What a Sigma file held.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Documents {
+    /// The rules, in order.
+    pub rules: Vec<Rule>,
+    /// The filters, in order.
+    pub filters: Vec<Filter>,
+    /// What is wrong with the documents that are in neither list.
+    pub errors: Vec<LoadError>,
+}
+
+/// Reads a Sigma file of one or several documents. `file` is the name that errors give.
+pub fn read(file: &str, text: &str) -> Documents {
+    let mut documents = Documents::default();
+    let nodes = match yaml::parse(file, text) {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            documents.errors.push(error);
+            return documents;
+        }
+    };
+    let mut reader = Reader::with_source(file, text);
+    // A separator at the end of a file starts a document that holds nothing.
+    for node in nodes.iter().filter(|node| !node.is_null()) {
+        read_document(&mut reader, node, &mut documents);
+    }
+    documents.errors.append(&mut reader.errors);
+    let empty = documents.rules.is_empty() && documents.filters.is_empty();
+    if empty && documents.errors.is_empty() {
+        documents.errors.push(LoadError::new(
+            crate::error::Place::new(file, 0, 0),
+            "the file holds no rule: remove it, or write one",
+        ));
+    }
+    documents
+}
+
+fn read_document(reader: &mut Reader<'_>, node: &Node, documents: &mut Documents) {
+    if reader.map(node, "a Sigma document").is_none() {
+        return;
+    }
+    if let Some((key, _)) = node.entry("correlation") {
+        reader.error(
+            key,
+            "this is a correlation: it looks across records, and Poseur judges each record alone",
+        );
+        return;
+    }
+    if let Some((key, value)) = node.entry("action")
+        && let Some(action) = value.as_scalar()
+        && matches!(action.text.as_str(), "global" | "reset" | "repeat")
+    {
+        reader.error(
+            key,
+            format!(
+                "`action: {}` is Sigma 1: write each rule as a document of its own",
+                action.text
+            ),
+        );
+        return;
+    }
+    match (node.entry("detection"), node.entry("filter")) {
+        (Some(_), Some((key, _))) => reader.error(
+            key,
+            "a document is a rule (`detection`) or a filter (`filter`), not both",
+        ),
+        (None, Some(_)) => documents.filters.extend(filter::read(reader, node)),
+        _ => documents.rules.extend(rule::read(reader, node)),
+    }
+}
