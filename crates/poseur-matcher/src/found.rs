@@ -11,6 +11,8 @@ pub struct Found {
     entries: Vec<Entry>,
     /// By path: first and last entry, or `NONE`.
     ends: Vec<(u32, u32)>,
+    /// Values of dotted keys that go on beyond a path.
+    beyond: Vec<(PathId, Handle)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +28,13 @@ impl Found {
         Found {
             entries: Vec::new(),
             ends: vec![(NONE, NONE); paths],
+            beyond: Vec::new(),
         }
     }
 
     /// Forgets everything; keeps the memory.
     pub fn clear(&mut self) {
+        self.beyond.clear();
         for entry in self.entries.drain(..) {
             self.ends[entry.path.index()] = (NONE, NONE);
         }
@@ -63,8 +67,20 @@ impl Found {
         })
     }
 
+    /// Adds the value of a dotted key that goes on beyond a path (`a.b.c` beyond `a.b`): an object
+    /// stands at the path, of which only this part was written out.
+    pub fn push_beyond(&mut self, path: PathId, value: Handle) {
+        self.beyond.push((path, value));
+    }
+
+    /// What keys that go on beyond a path hold.
+    pub fn values_beyond(&self, path: PathId) -> impl Iterator<Item = Handle> + '_ {
+        let beyond = self.beyond.iter();
+        beyond.filter(move |(at, _)| *at == path).map(|(_, value)| *value)
+    }
+
     /// Whether anything is at a path, be it null.
     pub fn has(&self, path: PathId) -> bool {
-        self.ends[path.index()].0 != NONE
+        self.ends[path.index()].0 != NONE || self.beyond.iter().any(|(at, _)| *at == path)
     }
 }

@@ -102,6 +102,17 @@ impl Paths {
         self.nodes[from.index()].keys.get(key)
     }
 
+    /// The wanted nodes that a dotted key passes by on its way: those its proper prefixes lead to.
+    pub fn passed_by(&self, from: PathId, key: &[u8], mut visit: impl FnMut(PathId)) {
+        for dot in memchr::memchr_iter(b'.', key) {
+            if let Some(node) = self.child(from, &key[..dot])
+                && self.wanted(node)
+            {
+                visit(node);
+            }
+        }
+    }
+
     /// Whether values at this node are asked for.
     #[inline]
     pub fn wanted(&self, at: PathId) -> bool {

@@ -208,7 +208,16 @@ impl<'a> Document<'a> {
         while let Some(quote) = self.next_member(&mut at)? {
             let close = self.string_end(quote)?;
             let value = self.member_value(close)?;
-            let child = self.with_key(quote, close, |key| paths.child(node, key));
+            let (child, dotted) = self.with_key(quote, close, |key| {
+                (paths.child(node, key), memchr(b'.', key).is_some())
+            });
+            if dotted {
+                let end = self.value_end(value)?;
+                let handle = Handle { start: value, end };
+                self.with_key(quote, close, |key| {
+                    paths.passed_by(node, key, |path| found.push_beyond(path, handle));
+                });
+            }
             let Some(child) = child else {
                 at = self.value_end(value)?;
                 continue;
@@ -381,7 +390,7 @@ impl Record for Document<'_> {
     }
 
     fn write_json(&self, value: Handle, out: &mut Vec<u8>) {
-        let mut scratch = Vec::new();
+        let mut scratch = self.pool.key.take();
         for token in self.tokens(value) {
             match token {
                 Token::Mark(mark) => out.push(mark),
@@ -398,6 +407,7 @@ impl Record for Document<'_> {
                 }
             }
         }
+        self.pool.key.replace(scratch);
     }
 
     fn open(&self, value: Handle, visit: &mut dyn FnMut(&dyn Record)) -> bool {

@@ -1,0 +1,267 @@
+//! All predicates on one field, tested together: every value is looked at once for all of them.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use jiff::Timestamp;
+use poseur_rule::model::{Case, Comparison, Network, Pattern, Test};
+use regex::bytes::Regex;
+
+use crate::bits::Bits;
+use crate::record::Kind;
+use crate::{number, pattern, time};
+
+/// A scalar, with its text at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Scalar<'a> {
+    /// What it is; never a list or a map.
+    pub kind: Kind,
+    /// Its decoded text.
+    pub text: &'a [u8],
+}
+
+/// The predicates on one field that look at one value at a time. Each has a number, the bit that is
+/// set when a value satisfies it.
+#[derive(Debug, Clone, Default)]
+pub struct PredicateSet {
+    equals: Vec<(Box<[u8]>, Case, u32)>,
+    contains: Keywords,
+    contains_folded: Keywords,
+    bools: [Vec<u32>; 2],
+    exists: Vec<u32>,
+    others: Vec<(One, u32)>,
+    /// `bool` predicates take Kusto's spellings.
+    flag: bool,
+}
+
+/// Keywords that a text may hold, found in one pass.
+#[derive(Debug, Clone, Default)]
+struct Keywords {
+    words: Vec<(String, u32)>,
+    search: Option<AhoCorasick>,
+}
+
+/// A predicate that is tested alone.
+#[derive(Debug, Clone)]
+enum One {
+    Pattern(Pattern, Case),
+    /// An equality whose text is a number: also compared as a number.
+    Number(Box<[u8]>),
+    Compare(Comparison, f64),
+    Regex(Regex),
+    Cidr(Network),
+    NewerThan(std::time::Duration),
+}
+
+/// A test that no value can be compiled for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// The regular expression is too large or not valid.
+    #[error("the regular expression `{pattern}` cannot be used: {reason}")]
+    Regex {
+        /// As the rule has it.
+        pattern: String,
+        /// The engine's words, on one line.
+        reason: String,
+    },
+    /// Too many keywords, or too long ones, for one search.
+    #[error("the keywords of one field are too many for one search: {reason}")]
+    Keywords {
+        /// The engine's words.
+        reason: String,
+    },
+}
+
+impl PredicateSet {
+    /// An empty set. In a `flag` field truth values have Kusto's spellings.
+    pub fn new(flag: bool) -> PredicateSet {
+        PredicateSet {
+            flag,
+            ..PredicateSet::default()
+        }
+    }
+
+    /// Adds a test under a number. [`Test::Null`] and [`Test::SameAs`] are not about one value and
+    /// are left to the caller. Call [`PredicateSet::finish`] before use.
+    ///
+    /// # Errors
+    /// If the test's regular expression cannot be used.
+    pub fn add(&mut self, test: &Test, bit: u32) -> Result<(), CompileError> {
+        let one = match test {
+            Test::Null | Test::SameAs { .. } => return Ok(()),
+            Test::Bool(value) => {
+                self.bools[*value as usize].push(bit);
+                return Ok(());
+            }
+            Test::Exists => {
+                self.exists.push(bit);
+                return Ok(());
+            }
+            Test::Text(pattern, case) => {
+                if let Some(text) = pattern.as_equals() {
+                    let text: Box<[u8]> = text.as_bytes().into();
+                    if number::is_number(&text) {
+                        self.others.push((One::Number(text.clone()), bit));
+                    }
+                    self.equals.push((text, *case, bit));
+                    return Ok(());
+                }
+                if let Some(word) = pattern.as_contains() {
+                    let keywords = match case {
+                        Case::Exact => &mut self.contains,
+                        Case::Ascii => &mut self.contains_folded,
+                    };
+                    keywords.words.push((word.to_owned(), bit));
+                    return Ok(());
+                }
+                One::Pattern(pattern.clone(), *case)
+            }
+            Test::Compare(comparison, limit) => One::Compare(*comparison, *limit),
+            Test::Regex(source) => One::Regex(Regex::new(source).map_err(|error| {
+                let reason = error.to_string();
+                CompileError::Regex {
+                    pattern: source.clone(),
+                    reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
+                }
+            })?),
+            Test::Cidr(network) => One::Cidr(*network),
+            Test::NewerThan(age) => One::NewerThan(*age),
+        };
+        self.others.push((one, bit));
+        Ok(())
+    }
+
+    /// Builds the searchers.
+    ///
+    /// # Errors
+    /// If the keywords are too many for one search.
+    pub fn finish(&mut self) -> Result<(), CompileError> {
+        self.contains.build(Case::Exact)?;
+        self.contains_folded.build(Case::Ascii)
+    }
+
+    /// Sets the bits of all predicates that this value satisfies.
+    pub fn test(&self, value: Scalar<'_>, now: Timestamp, bits: &mut Bits) {
+        if value.kind == Kind::Null {
+            return;
+        }
+        self.exists.iter().for_each(|&bit| bits.set(bit));
+        if let Some(truth) = self.truth(value) {
+            self.bools[truth as usize].iter().for_each(|&bit| bits.set(bit));
+        }
+        self.test_text(value, now, bits);
+    }
+
+    /// The same for the non-null existence that an object gives a field, without a value.
+    pub fn test_presence(&self, bits: &mut Bits) {
+        self.exists.iter().for_each(|&bit| bits.set(bit));
+    }
+
+    /// Whether any predicate asks for existence.
+    pub fn asks_presence(&self) -> bool {
+        !self.exists.is_empty()
+    }
+
+    #[inline]
+    fn test_text(&self, value: Scalar<'_>, now: Timestamp, bits: &mut Bits) {
+        for (text, case, bit) in &self.equals {
+            if pattern::equal(value.text, text, *case) {
+                bits.set(*bit);
+            }
+        }
+        self.contains.test(value.text, bits);
+        self.contains_folded.test(value.text, bits);
+        for (one, bit) in &self.others {
+            if !bits.has(*bit) && one.holds(value, now) {
+                bits.set(*bit);
+            }
+        }
+    }
+
+    fn truth(&self, value: Scalar<'_>) -> Option<bool> {
+        if self.bools.iter().all(Vec::is_empty) {
+            return None;
+        }
+        match value.kind {
+            Kind::Bool(truth) => Some(truth),
+            _ if !self.flag => match value.text {
+                b"true" => Some(true),
+                b"false" => Some(false),
+                _ => None,
+            }
+            .filter(|_| value.kind == Kind::Text),
+            _ if value.text.eq_ignore_ascii_case(b"true") => Some(true),
+            _ if value.text.eq_ignore_ascii_case(b"false") => Some(false),
+            _ => number::parse(value.text).map(|number| number != 0.0),
+        }
+    }
+}
+
+impl Keywords {
+    fn build(&mut self, case: Case) -> Result<(), CompileError> {
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        let search = AhoCorasick::builder()
+            .ascii_case_insensitive(case == Case::Ascii)
+            // Log values are short: a search without set-up cost beats one with prefilters.
+            .prefilter(false)
+            .kind((self.words.len() < 200).then_some(AhoCorasickKind::DFA))
+            .build(self.words.iter().map(|(word, _)| word));
+        self.search = Some(search.map_err(|error| CompileError::Keywords {
+            reason: error.to_string(),
+        })?);
+        Ok(())
+    }
+
+    #[inline]
+    fn test(&self, text: &[u8], bits: &mut Bits) {
+        let Some(search) = &self.search else { return };
+        // Overlapping: one keyword may stand inside another.
+        for hit in search.find_overlapping_iter(text) {
+            bits.set(self.words[hit.pattern().as_usize()].1);
+        }
+    }
+}
+
+impl One {
+    fn holds(&self, value: Scalar<'_>, now: Timestamp) -> bool {
+        match self {
+            One::Pattern(pattern, case) => pattern::fits(pattern, *case, value.text),
+            One::Number(text) => value.kind == Kind::Number && number::equal(value.text, text),
+            One::Compare(comparison, limit) => number::parse(value.text)
+                .filter(|_| matches!(value.kind, Kind::Number | Kind::Text))
+                .is_some_and(|number| match comparison {
+                    Comparison::Less => number < *limit,
+                    Comparison::LessOrEqual => number <= *limit,
+                    Comparison::Greater => number > *limit,
+                    Comparison::GreaterOrEqual => number >= *limit,
+                }),
+            One::Regex(regex) => regex.is_match(value.text),
+            One::Cidr(network) => address(value.text).is_some_and(|ip| inside(ip, network)),
+            One::NewerThan(age) => time::parse(value.text)
+                .filter(|_| value.kind == Kind::Text)
+                .is_some_and(|then| then.duration_since(now) > -signed(*age)),
+        }
+    }
+}
+
+fn signed(age: std::time::Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(age).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+/// The IP address a text is, IPv4-mapped ones as IPv4.
+pub fn address(text: &[u8]) -> Option<IpAddr> {
+    let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(ip.to_canonical())
+}
+
+fn inside(ip: IpAddr, network: &Network) -> bool {
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, 32),
+        IpAddr::V6(ip) => (Ipv6Addr::to_bits(ip), 128),
+    };
+    let ((ip, width), (network_bits, network_width)) = (bits(ip), bits(network.address));
+    width == network_width
+        && (network.prefix == 0 || (ip ^ network_bits) >> (128 - u32::from(network.prefix)) == 0)
+}
