@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod exception;
+pub mod load;
 pub mod model;
 pub mod pack;
 pub mod sigma;
