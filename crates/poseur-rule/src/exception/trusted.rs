@@ -129,10 +129,11 @@ impl TrustedBuilder {
 
     /// Adds a domain, `msp.example`; or every domain below it, `.msp.example`.
     pub fn domain(&mut self, text: &str) -> Result<(), NameError> {
-        Ok(match domain_entry(text)? {
-            Domain::Whole(domain) => self.domains.push(&domain)?,
-            Domain::Below(parent) => self.parents.push(&parent)?,
-        })
+        let pushed = match domain_entry(text)? {
+            Domain::Whole(domain) => self.domains.push(&domain),
+            Domain::Below(parent) => self.parents.push(&parent),
+        };
+        Ok(pushed?)
     }
 
     /// Adds an address.
