@@ -1,0 +1,310 @@
+//! Rules and records over small alphabets, so that they hit each other by chance.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use poseur_rule::model::{
+    Case, Comparison, Condition, Field, Network, Part, Pattern, Predicate, Relation, Rule, Test,
+};
+use proptest::prelude::*;
+
+use super::dice::Dice;
+use super::document::{Node, Style, render};
+use super::layout::{self, Layout};
+use super::wrap;
+use super::{Line, styles};
+use crate::reference::rules::rule;
+
+/// Names that the records below hold values under, in one shape or another.
+const FIELDS: [&str; 28] = [
+    "a",
+    "b",
+    "b.c",
+    "a.d",
+    "a.b.c",
+    "d",
+    "c",
+    "",
+    "a.",
+    "properties.a",
+    "o365.audit.Members",
+    "o365.audit.Members.a",
+    "o365.audit.RecordType",
+    "o365.audit.a.d",
+    "event.action",
+    "event.outcome",
+    "user.email",
+    "user.name",
+    "user.domain",
+    "organization.id",
+    "source.ip",
+    "data_stream.dataset",
+    "RecipientDetails",
+    "IsExternalThread",
+    "Subject",
+    "MessageSubject",
+    "Members",
+    "@timestamp",
+];
+
+/// Keys of the records, some of them dotted.
+const PATHS: [&str; 24] = [
+    "a",
+    "b",
+    "b.c",
+    "a.d",
+    "a.b.c",
+    "d",
+    "c",
+    "b",
+    "a",
+    "Members",
+    "Members.a",
+    "UserId",
+    "ResultStatus",
+    "RecordType",
+    "Operation",
+    "OrganizationId",
+    "ClientIP",
+    "CreationTime",
+    "RecipientDetails",
+    "IsExternalThread",
+    "Subject",
+    "MessageSubject",
+    "o365.audit.Members",
+    "user.email",
+];
+
+/// Texts that rules ask for and records hold.
+const TEXTS: [&str; 42] = [
+    "x",
+    "X",
+    "xy",
+    "xyx",
+    "y",
+    "",
+    "1",
+    "1.0",
+    "-1",
+    "10",
+    "1e1",
+    "0",
+    "true",
+    "false",
+    "True",
+    "FALSE",
+    "\u{e9}",
+    "\u{c9}",
+    "\u{65e5}x",
+    "\u{FFFD}",
+    "10.0.0.1",
+    "::ffff:10.0.0.1",
+    "2001:db8::1",
+    "[2001:db8::1]:80",
+    "10.0.0.1:80",
+    "[::FFFF:a00:1]:5",
+    "x@y",
+    "x@y@z",
+    "@",
+    "2026-02-28T12:00:00Z",
+    "2026-03-01 11:59:59.5",
+    "2026-03-01T12:00:00+01:00",
+    "25",
+    "Failed",
+    "Success",
+    "TeamCreated",
+    "MemberAdded",
+    "added-users-to-group",
+    "[\"x\"]",
+    " {\"a\" : 1} ",
+    "x\ny",
+    "AdvancedHunting-MessageEvents",
+];
+
+fn texts() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(TEXTS.to_vec())
+}
+
+/// Any value over the small alphabet.
+fn value() -> impl Strategy<Value = Node> {
+    let leaf = prop_oneof![
+        6 => texts().prop_map(Node::text),
+        2 => any::<bool>().prop_map(Node::Bool),
+        3 => prop::sample::select(vec!["1", "1.0", "0", "-0.0", "10", "1e1", "25", "-1", "1e400"])
+            .prop_map(Node::number),
+        1 => Just(Node::Null),
+        1 => prop::sample::select(vec![&b"x\xff"[..], b"\xe6\x97y", b"\x80", b"\xc3x"])
+            .prop_map(Node::text),
+    ];
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        let key = prop::sample::select(vec!["a", "b", "c", "d", "b.c", "x", "", "a.", "."]);
+        let member = (key.prop_map(|key| key.as_bytes().to_vec()), inner.clone());
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Node::List),
+            proptest::collection::vec(member, 0..3).prop_map(Node::Map),
+            inner.prop_map(|node| Node::Embedded(Box::new(node))),
+        ]
+    })
+}
+
+/// Records over the small alphabet, of any flat shape.
+pub fn record() -> impl Strategy<Value = Node> {
+    let path = prop::sample::select(PATHS.to_vec());
+    let entries = proptest::collection::vec((path, value()), 0..7);
+    (entries, 0..6usize, 0..100u8, 0..40u8, any::<u64>()).prop_map(
+        |(entries, shape, dotted, torn, seed)| {
+            let mut dice = Dice::new(seed);
+            let mut entries: Vec<(String, Node)> = entries
+                .into_iter()
+                .map(|(path, node)| (path.to_owned(), node))
+                .collect();
+            match shape {
+                0 => {
+                    for name in ["Operation", "Workload"] {
+                        entries.push((name.to_owned(), Node::text(dice.pick(&TEXTS))));
+                    }
+                }
+                1 => {
+                    for (path, _) in &mut entries {
+                        path.insert_str(0, "properties.");
+                    }
+                    let category = Node::text("AdvancedHunting-MessageEvents");
+                    entries.push(("category".to_owned(), category));
+                    entries.push(("a".to_owned(), Node::text("x")));
+                }
+                2 => entries.push(("TeamsMessageId".to_owned(), Node::Null)),
+                _ => {}
+            }
+            let layout = Layout {
+                dotted,
+                torn,
+                listed: torn / 2,
+            };
+            layout::object(&entries, layout, &mut dice)
+        },
+    )
+}
+
+/// Lines of such records, seldom wrapped, seldom damaged.
+pub fn lines() -> impl Strategy<Value = Line> {
+    let layers = prop_oneof![4 => Just(Vec::new()), 1 => wrap::layers()];
+    let damage = prop_oneof![9 => Just(wrap::Damage::None), 1 => wrap::damage()];
+    (record(), layers, styles(), damage).prop_map(|(record, layers, style, damage)| {
+        let style = Style {
+            escapes: style.escapes.min(20),
+            ..style
+        };
+        let node = wrap::wrap(record, &layers, &[], &mut Dice::new(style.seed));
+        Line(super::without_feeds(wrap::hurt(
+            render(&node, style),
+            &damage,
+        )))
+    })
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    prop_oneof![Just(Case::Exact), Just(Case::Ascii)]
+}
+
+/// A pattern over the small alphabet.
+pub fn pattern() -> impl Strategy<Value = Pattern> {
+    let part = prop_oneof![
+        3 => prop::sample::select(vec!["x", "X", "y", "\u{e9}", "1", "@", "\u{65e5}"])
+            .prop_map(|text| Part::Literal(text.to_owned())),
+        2 => Just(Part::Run),
+        2 => Just(Part::One),
+    ];
+    prop_oneof![
+        4 => texts().prop_map(Pattern::equals),
+        2 => texts().prop_map(Pattern::contains),
+        1 => texts().prop_map(Pattern::starts_with),
+        1 => texts().prop_map(Pattern::ends_with),
+        3 => proptest::collection::vec(part, 0..6).prop_map(Pattern::new),
+    ]
+}
+
+fn networks() -> impl Strategy<Value = Network> {
+    let all = [
+        "10.0.0.0/8",
+        "10.0.0.1/32",
+        "0.0.0.0/0",
+        "::/0",
+        "2001:db8::/32",
+        "10.0.0.0/31",
+    ];
+    prop::sample::select(all.to_vec()).prop_map(|text| {
+        let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
+        Network {
+            address: address.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])),
+            prefix: prefix.parse().unwrap_or(0),
+        }
+    })
+}
+
+/// Any test of the model.
+pub fn test() -> impl Strategy<Value = Test> {
+    let comparison = prop::sample::select(vec![
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+    ]);
+    let limit = prop::sample::select(vec![-1.0, 0.0, 1.0, 9.5, 10.0, 1e300]);
+    let relation = prop::sample::select(vec![
+        Relation::Equals,
+        Relation::Contains,
+        Relation::StartsWith,
+        Relation::EndsWith,
+    ]);
+    let regex = prop::sample::select(vec!["^x", "x.y", "(?s)x.y", "(?i)^X+$", "\\d", "", "^.$"]);
+    let field = prop::sample::select(FIELDS.to_vec());
+    prop_oneof![
+        8 => (pattern(), cases()).prop_map(|(pattern, case)| Test::Text(pattern, case)),
+        2 => any::<bool>().prop_map(Test::Bool),
+        1 => Just(Test::Null),
+        1 => Just(Test::Exists),
+        2 => (comparison, limit).prop_map(|(comparison, limit)| Test::Compare(comparison, limit)),
+        1 => regex.prop_map(|regex| Test::Regex(regex.to_owned())),
+        1 => networks().prop_map(Test::Cidr),
+        1 => (field, relation, cases()).prop_map(|(field, relation, case)| Test::SameAs {
+            field: field.to_owned(),
+            relation,
+            case,
+        }),
+        1 => prop::sample::select(vec![0, 1, 3600, 86_400, 90_000])
+            .prop_map(|age| Test::NewerThan(Duration::from_secs(age))),
+    ]
+}
+
+/// Any condition over the small alphabet.
+pub fn condition() -> impl Strategy<Value = Condition> {
+    let field = prop_oneof![
+        9 => prop::sample::select(FIELDS.to_vec()).prop_map(|name| Field::Name(name.to_owned())),
+        1 => Just(Field::Any),
+    ];
+    let leaf = (field, test()).prop_map(|(field, test)| Condition::Test(Predicate { field, test }));
+    leaf.prop_recursive(4, 12, 3, |inner| {
+        let some = || proptest::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            some().prop_map(Condition::All),
+            some().prop_map(Condition::Any),
+            inner
+                .clone()
+                .prop_map(|inner| Condition::Not(Box::new(inner))),
+            inner
+                .clone()
+                .prop_map(|inner| Condition::Named("selection".to_owned(), Box::new(inner))),
+        ]
+    })
+}
+
+/// A few rules with random conditions, each with an id of its own.
+pub fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    proptest::collection::vec(condition(), 1..5).prop_map(|conditions| {
+        conditions
+            .into_iter()
+            .enumerate()
+            .map(|(index, condition)| rule(&format!("random-{index}"), condition))
+            .collect()
+    })
+}
