@@ -198,10 +198,8 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Node>, LoadError> {
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
-            builder.error(
-                *error.marker(),
-                format!("this is not valid YAML: {}", error.info()),
-            )
+            let reason = format!("this is not valid YAML: {}", error.info());
+            builder.error(*error.marker(), reason)
         })?;
         builder.event(event, span)?;
     }

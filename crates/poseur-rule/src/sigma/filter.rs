@@ -62,13 +62,7 @@ impl Filter {
 /// Reads a filter. `None` after an error.
 pub(super) fn read(reader: &mut Reader<'_>, document: &Node) -> Option<Filter> {
     let errors_before = reader.errors.len();
-    let title = match document.get("title") {
-        Some(node) => reader.text(node, "`title`").map(str::to_owned),
-        None => {
-            reader.error(document, "`title` is missing");
-            None
-        }
-    };
+    let title = rule::required(reader, document, "title");
     let id = rule::optional(reader, document, "id");
     let description = rule::optional(reader, document, "description");
     let owner = rule::author(reader, document);

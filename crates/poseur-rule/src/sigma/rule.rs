@@ -65,9 +65,13 @@ pub(super) fn depth(condition: &Condition) -> usize {
     }
 }
 
-fn required(reader: &mut Reader<'_>, document: &Node, key: &str) -> Option<String> {
+/// The text under a key that must be there.
+pub(super) fn required(reader: &mut Reader<'_>, document: &Node, key: &str) -> Option<String> {
     match document.get(key) {
-        Some(node) => reader.text(node, &format!("`{key}`")).map(str::to_owned),
+        Some(node) => {
+            let text = reader.text(node, &format!("`{key}`"))?;
+            Some(text.trim().to_owned())
+        }
         None => {
             reader.error(document, format!("`{key}` is missing"));
             None

@@ -35,7 +35,10 @@ pub fn errors(text: &str) -> Vec<String> {
         .iter()
         .map(|error| {
             let text = error.to_string();
-            text.strip_prefix("t.yml:").unwrap_or(&text).to_owned()
+            text.strip_prefix("t.yml:")
+                .unwrap_or(&text)
+                .trim_start()
+                .to_owned()
         })
         .collect()
 }
