@@ -570,7 +570,7 @@ exceptions:
             ),
             (
                 "domain: a.example\n  rules: {a: b}",
-                &["3:11: `rules` must be a text or a list of texts"],
+                &["3:10: `rules` must be a text or a list of texts"],
             ),
             (
                 "domain: a.example\n  template: yes",
