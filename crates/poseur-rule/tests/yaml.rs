@@ -42,7 +42,7 @@ fn every_node_has_its_place() {
         ("a: &x b\nc: *x\n", vec!["1:1 a", "1:4 b", "2:1 c", "1:4 b"]),
         ("", vec![]),
         ("# nothing\n", vec![]),
-        ("- \n- ~\n", vec!["1:2 ", "2:3 ~"]),
+        ("- \n- ~\n", vec!["1:3 ", "2:3 ~"]),
     ] {
         assert_eq!(places(text), expected, "{text}");
     }
