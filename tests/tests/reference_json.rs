@@ -2,7 +2,7 @@
 
 use poseur_tests::reference::json::{Fault, MAX_DEPTH, Value, compact, is_number, parse};
 use poseur_tests::strategies::document::{Style, render};
-use poseur_tests::strategies::{any_json, extra, styles};
+use poseur_tests::strategies::{any_json, config, extra, styles};
 use proptest::prelude::*;
 
 /// What serde_json makes of the same value: the last of duplicate keys counts.
@@ -42,6 +42,8 @@ fn same_as_serde(text: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #![proptest_config(config(512))]
+
     #[test]
     fn agrees_with_serde_json_on_documents(line in any_json()) {
         if let Ok(text) = std::str::from_utf8(&line.0) {

@@ -17,6 +17,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 use dice::Dice;
 use document::{Node, Style, render};
@@ -27,6 +28,16 @@ pub const NOW: &str = "2026-03-01T12:00:00Z";
 /// [`NOW`] as a timestamp.
 pub fn now() -> Timestamp {
     NOW.parse().unwrap_or_default()
+}
+
+/// Settings for a property test in a file of `tests/`: this many cases, failures kept beside the
+/// source (`NAME.regressions`, to be committed).
+pub fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    }
 }
 
 /// A generated line, without its line feed; shown as escaped ASCII when a test fails.
