@@ -3,3 +3,4 @@
 
 pub mod reference;
 pub mod strategies;
+pub mod traffic;
