@@ -106,10 +106,6 @@ fn values() {
             "6:9: a value must be a text, a number, true, false or null, not a list",
         ),
         (
-            "a|contains: ''",
-            "6:17: an empty text stands in every value: use `exists`",
-        ),
-        (
             "a|contains: null",
             "6:17: `contains` cannot stand with null",
         ),
@@ -224,10 +220,7 @@ fn selections() {
             "s: [[x]]\ncondition: s",
             "5:7: an item of the selection `s` must be a text or a map",
         ),
-        (
-            "s: ['']\ncondition: s",
-            "5:7: an empty text stands in every value: use `exists`",
-        ),
+        ("s: ['']\ncondition: s", "5:7: a keyword must not be empty"),
         (
             "s: [null]\ncondition: s",
             "5:7: a keyword must not be empty",
@@ -524,6 +517,18 @@ fn documents() {
         [
             "4:12: `detection` holds no selection",
             "4:24: there is no selection `s`"
+        ]
+    );
+}
+
+#[test]
+fn a_file_of_actions_is_refused_as_one() {
+    let text = "action: global\nlogsource: {product: x}\n---\ndetection: {s: {a: 1}}\n---\naction: reset\n";
+    assert_eq!(
+        errors(text),
+        [
+            "1:1: `action: global` is Sigma 1: write each rule as a document of its own",
+            "6:1: `action: reset` is Sigma 1: write each rule as a document of its own",
         ]
     );
 }

@@ -89,6 +89,7 @@ fn modifiers() {
         ("a|contains: x", "a~*x*"),
         ("a|contains: '*x'", "a~*x*"),
         ("a|contains: 47", "a~*47*"),
+        ("a|contains: ''", "a~*"),
         ("a|startswith: x", "a~x*"),
         ("a|endswith: x", "a~*x"),
         ("a|cased: X", "a=X"),

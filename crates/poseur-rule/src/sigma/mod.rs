@@ -40,6 +40,10 @@ pub fn read(file: &str, text: &str) -> Documents {
         }
     };
     let mut reader = Reader::with_source(file, text);
+    if refuse_actions(&mut reader, &nodes) {
+        documents.errors = reader.errors;
+        return documents;
+    }
     // A separator at the end of a file starts a document that holds nothing.
     for node in nodes.iter().filter(|node| !node.is_null()) {
         read_document(&mut reader, node, &mut documents);
@@ -55,6 +59,26 @@ pub fn read(file: &str, text: &str) -> Documents {
     documents
 }
 
+/// Refuses the `action` documents of Sigma 1. They complete one another, so that none of the file
+/// can be read without them.
+fn refuse_actions(reader: &mut Reader<'_>, documents: &[Node]) -> bool {
+    for document in documents {
+        if let Some((key, value)) = document.entry("action")
+            && let Some(action) = value.as_scalar()
+            && matches!(action.text.as_str(), "global" | "reset" | "repeat")
+        {
+            reader.error(
+                key,
+                format!(
+                    "`action: {}` is Sigma 1: write each rule as a document of its own",
+                    action.text
+                ),
+            );
+        }
+    }
+    !reader.errors.is_empty()
+}
+
 fn read_document(reader: &mut Reader<'_>, node: &Node, documents: &mut Documents) {
     if reader.map(node, "a Sigma document").is_none() {
         return;
@@ -63,19 +87,6 @@ fn read_document(reader: &mut Reader<'_>, node: &Node, documents: &mut Documents
         reader.error(
             key,
             "this is a correlation: it looks across records, and Poseur judges each record alone",
-        );
-        return;
-    }
-    if let Some((key, value)) = node.entry("action")
-        && let Some(action) = value.as_scalar()
-        && matches!(action.text.as_str(), "global" | "reset" | "repeat")
-    {
-        reader.error(
-            key,
-            format!(
-                "`action: {}` is Sigma 1: write each rule as a document of its own",
-                action.text
-            ),
         );
         return;
     }

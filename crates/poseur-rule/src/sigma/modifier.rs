@@ -276,8 +276,10 @@ impl Modifiers {
                 Ok(vec![Test::Bool(truth)])
             };
         }
-        if scalar.text.is_empty() && text_only {
-            return Err("an empty text stands in every value: use `exists`".into());
+        // In a field, an empty text stands in every value, and published rules use that. A keyword
+        // like this would fit every record.
+        if scalar.text.is_empty() && keyword {
+            return Err("a keyword must not be empty".into());
         }
         let text = self.filled(&scalar.text)?;
         // A number is compared as it was written; no character of it is a wildcard.
