@@ -13,6 +13,11 @@ impl Bits {
         self.words.resize(count.div_ceil(64), 0);
     }
 
+    /// Numbers below this have room.
+    pub fn capacity(&self) -> usize {
+        self.words.len() * 64
+    }
+
     /// Adds a number.
     #[inline]
     pub fn set(&mut self, bit: u32) {

@@ -1,12 +1,27 @@
 //! Compiles rules against record schemas into a plan, and decides about one record at a time.
 
 pub mod bits;
+pub mod evaluate;
+pub mod explain;
+pub mod field;
 pub mod found;
+pub mod json;
+pub mod matcher;
 pub mod number;
 pub mod paths;
 pub mod pattern;
+pub mod plan;
 pub mod predicates;
 pub mod program;
 pub mod record;
+mod report;
 pub mod schema;
+pub mod shape;
 pub mod time;
+pub mod traverse;
+mod trust;
+pub mod verdict;
+mod witness;
+
+pub use matcher::{Matcher, MatcherError, Scratch};
+pub use verdict::Verdict;

@@ -86,6 +86,11 @@ impl Paths {
         }
     }
 
+    /// The last name of a path.
+    pub fn name(&self, path: PathId) -> &str {
+        &self.nodes[path.index()].name
+    }
+
     /// How many nodes there are: the size of tables by [`PathId`].
     pub fn len(&self) -> usize {
         self.nodes.len()

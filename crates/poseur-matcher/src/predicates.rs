@@ -30,8 +30,8 @@ pub struct PredicateSet {
     bools: [Vec<u32>; 2],
     exists: Vec<u32>,
     others: Vec<(One, u32)>,
-    /// `bool` predicates take Kusto's spellings.
-    flag: bool,
+    /// One more than the largest number in the set.
+    bits: usize,
 }
 
 /// Keywords that a text may hold, found in one pass.
@@ -73,12 +73,13 @@ pub enum CompileError {
 }
 
 impl PredicateSet {
-    /// An empty set. In a `flag` field truth values have Kusto's spellings.
-    pub fn new(flag: bool) -> PredicateSet {
-        PredicateSet {
-            flag,
-            ..PredicateSet::default()
-        }
+    /// Whether one predicate of the set holds for a constant text.
+    pub fn holds_for_text(&self, bit: u32, text: &[u8]) -> bool {
+        let mut bits = Bits::default();
+        bits.reset(self.bits);
+        let kind = Kind::Text;
+        self.test(Scalar { kind, text }, Timestamp::UNIX_EPOCH, &mut bits);
+        bits.has(bit)
     }
 
     /// Adds a test under a number. [`Test::Null`] and [`Test::SameAs`] are not about one value and
@@ -87,6 +88,7 @@ impl PredicateSet {
     /// # Errors
     /// If the test's regular expression cannot be used.
     pub fn add(&mut self, test: &Test, bit: u32) -> Result<(), CompileError> {
+        self.bits = self.bits.max(bit as usize + 1);
         let one = match test {
             Test::Null | Test::SameAs { .. } => return Ok(()),
             Test::Bool(value) => {
@@ -184,15 +186,9 @@ impl PredicateSet {
         }
         match value.kind {
             Kind::Bool(truth) => Some(truth),
-            _ if !self.flag => match value.text {
-                b"true" => Some(true),
-                b"false" => Some(false),
-                _ => None,
-            }
-            .filter(|_| value.kind == Kind::Text),
-            _ if value.text.eq_ignore_ascii_case(b"true") => Some(true),
-            _ if value.text.eq_ignore_ascii_case(b"false") => Some(false),
-            _ => number::parse(value.text).map(|number| number != 0.0),
+            Kind::Text if value.text == b"true" => Some(true),
+            Kind::Text if value.text == b"false" => Some(false),
+            _ => None,
         }
     }
 }

@@ -110,4 +110,7 @@ pub trait Record {
     /// If the value is a string that holds a readable JSON object or array, calls `visit` with
     /// that document and returns true.
     fn open(&self, value: Handle, visit: &mut dyn FnMut(&dyn Record)) -> bool;
+
+    /// Calls `visit` with this record as a trait object.
+    fn with_dyn(&self, visit: &mut dyn FnMut(&dyn Record));
 }

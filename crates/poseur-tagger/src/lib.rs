@@ -2,4 +2,12 @@
 //!
 //! This crate turns a matcher's verdicts into bytes; it knows nothing of files or sockets.
 
+pub mod candidates;
+pub mod counts;
 pub mod json;
+pub mod tag;
+pub mod tagger;
+
+pub use counts::Counts;
+pub use tag::{Style, TagOptions};
+pub use tagger::{Lines, Tagged, Tagger};

@@ -31,6 +31,9 @@ pub struct Schema {
     pub parties: Vec<Party>,
     /// Path of the tenant ids of everybody who takes part.
     pub tenants: Option<String>,
+    /// Fields whose values tell records apart best: an equality on one of them is what the
+    /// candidate search looks for.
+    pub discriminating: Vec<String>,
     /// What a hunter wants to see first.
     pub summary: Summary,
     /// Where the record proper is, if this shape only wraps others.
@@ -263,6 +266,7 @@ pub fn add(schemas: &mut Vec<Schema>, file: &str, text: &str) -> Result<(), Vec<
         known.payload.objects.extend(new.payload.objects);
         known.payload.texts.extend(new.payload.texts);
         known.payload.elements.extend(new.payload.elements);
+        known.discriminating.extend(new.discriminating);
         known.below = new.below.or(known.below.take());
         known.tenants = new.tenants.or(known.tenants.take());
         known.source = format!("{}\n# added by {file}\n{}", known.source.trim_end(), new.source);

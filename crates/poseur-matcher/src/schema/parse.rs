@@ -25,7 +25,8 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Schema>, Vec<LoadError>> {
 
 fn schema(reader: &mut Reader, node: &Node, source: &str) -> Option<Schema> {
     const KEYS: &[&str] = &[
-        "name", "title", "order", "detect", "below", "fields", "parties", "tenants", "summary", "payload",
+        "name", "title", "order", "detect", "below", "fields", "parties", "tenants",
+        "discriminating", "summary", "payload",
     ];
     let entries = reader.map(node, "a schema")?;
     reader.known_keys(entries, KEYS, "a schema");
@@ -43,6 +44,7 @@ fn schema(reader: &mut Reader, node: &Node, source: &str) -> Option<Schema> {
         families: Vec::new(),
         parties: Vec::new(),
         tenants: optional(reader, node, "tenants"),
+        discriminating: names(reader, node, "discriminating"),
         summary: summary(reader, node),
         payload: payload(reader, node),
         source: source.to_owned(),

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use memchr::memchr;
 use poseur_matcher::found::Found;
+use poseur_matcher::json::escape;
 use poseur_matcher::paths::{PathId, Paths};
 use poseur_matcher::record::{Handle, Kind, MAX_DEPTH, Record, Unreadable};
 
@@ -21,13 +22,13 @@ pub struct Document<'a> {
 }
 
 /// Memory that documents borrow: decoded keys, and texts that hold documents themselves.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Pool {
     key: RefCell<Vec<u8>>,
     embedded: RefCell<Vec<Embedded>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Embedded {
     text: Vec<u8>,
     index: Index,
@@ -401,7 +402,7 @@ impl Record for Document<'_> {
                         out.extend_from_slice(content);
                     } else {
                         out.push(b'"');
-                        text::escape(content, out);
+                        escape(content, out);
                         out.push(b'"');
                     }
                 }
@@ -434,5 +435,9 @@ impl Record for Document<'_> {
         }
         self.pool.embedded.borrow_mut().push(inner);
         readable
+    }
+
+    fn with_dyn(&self, visit: &mut dyn FnMut(&dyn Record)) {
+        visit(self);
     }
 }

@@ -1,4 +1,4 @@
-//! JSON strings: decoding, and writing again with the least escaping.
+//! JSON strings, decoded.
 
 use memchr::memchr;
 
@@ -58,37 +58,6 @@ fn code_unit(text: &[u8]) -> Option<u32> {
     })
 }
 
-/// Appends a decoded text as the content of a JSON string: `"`, `\` and control characters
-/// escaped, everything else as it is.
-pub fn escape(text: &[u8], out: &mut Vec<u8>) {
-    let mut done = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&text[done..at]);
-        done = at + 1;
-        let short = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            b'\n' => b'n',
-            b'\t' => b't',
-            b'\r' => b'r',
-            0x08 => b'b',
-            0x0C => b'f',
-            _ => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[(byte >> 4) as usize]);
-                out.push(HEX[(byte & 15) as usize]);
-                continue;
-            }
-        };
-        out.extend_from_slice(&[b'\\', short]);
-    }
-    out.extend_from_slice(&text[done..]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,12 +85,5 @@ mod tests {
             decode(content, &mut out);
             assert_eq!(out, expected, "{}", String::from_utf8_lossy(content));
         }
-    }
-
-    #[test]
-    fn escapes() {
-        let mut out = vec![];
-        escape("a\"\\\n\t\r\u{8}\u{c}\u{0}\u{1f}é/".as_bytes(), &mut out);
-        assert_eq!(out, r#"a\"\\\n\t\r\b\f\u0000\u001fé/"#.as_bytes());
     }
 }

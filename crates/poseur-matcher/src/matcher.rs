@@ -1,0 +1,283 @@
+//! The matcher: rules and exceptions compiled for every schema; decides about one record.
+
+use jiff::Timestamp;
+use poseur_rule::exception::{Exception, Ground};
+use poseur_rule::model::Rule;
+
+use crate::evaluate::{Evaluation, State};
+use crate::field::Texts;
+use crate::found::Found;
+use crate::plan::{Plan, PlanError, SchemaPlan};
+use crate::program::{NumberedPredicate, PredicateId};
+use crate::record::{Handle, Record, Unreadable};
+use crate::report::{self, Reporter};
+use crate::schema::Schema;
+use crate::shape::Forced;
+use crate::traverse::{Judge, Traversal};
+use crate::trust::Trust;
+use crate::verdict::{Match, Suppressed, Verdict};
+
+/// Rules and exceptions compiled for a set of schemas. Shared between threads; what changes with
+/// every record is in a [`Scratch`].
+#[derive(Debug)]
+pub struct Matcher {
+    rules: Vec<Rule>,
+    /// By rule: its analyst fields.
+    context: Vec<Vec<usize>>,
+    exceptions: Vec<Exception>,
+    exception_plans: Vec<ExceptionPlan>,
+    pub(crate) plan: Plan,
+}
+
+/// What of an exception is compiled.
+#[derive(Debug)]
+pub(crate) struct ExceptionPlan {
+    /// The number of a Sigma filter's condition.
+    pub filter: Option<usize>,
+}
+
+/// Why a set of rules cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// No schema has the name.
+    #[error("there is no schema `{name}`; known are {}", known.join(", "))]
+    UnknownSchema {
+        /// As given.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A rule cannot be compiled.
+    #[error("field `{}`: {}", .0.field, .0.reason)]
+    Plan(#[from] PlanError),
+}
+
+impl Matcher {
+    /// Compiles rules and exceptions. `schema` names the one schema that all records have; `None`
+    /// recognises the shape of each.
+    ///
+    /// # Errors
+    /// If a rule cannot be compiled, or the schema is not known.
+    pub fn new(
+        rules: Vec<Rule>,
+        exceptions: Vec<Exception>,
+        schemas: Vec<Schema>,
+        schema: Option<&str>,
+    ) -> Result<Matcher, MatcherError> {
+        let forced = match schema {
+            None | Some("auto") => None,
+            Some("envelope") => Some(Forced::Envelope),
+            Some(name) => Some(flat_schema(&schemas, name)?),
+        };
+        let mut conditions = Vec::new();
+        let exception_plans = exceptions
+            .iter()
+            .map(|exception| ExceptionPlan {
+                filter: match &exception.ground {
+                    Ground::Unless(condition) => {
+                        conditions.push(condition);
+                        Some(rules.len() + conditions.len() - 1)
+                    }
+                    Ground::Trusted(_) => None,
+                },
+            })
+            .collect();
+        let plan = Plan::new(&rules, &conditions, schemas, forced)?;
+        let context = rules.iter().map(|rule| plan.context_of(&rule.fields)).collect();
+        Ok(Matcher {
+            rules,
+            context,
+            exceptions,
+            exception_plans,
+            plan,
+        })
+    }
+
+    /// The rules, by number.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The exceptions, by number.
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.exceptions
+    }
+
+    /// The schemas, in the order they are tried.
+    pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        self.plan.schemas.iter().map(|plan| &plan.schema)
+    }
+
+    /// A predicate by its number.
+    pub fn predicate(&self, id: PredicateId) -> &NumberedPredicate {
+        &self.plan.predicates.list[id as usize]
+    }
+
+    /// How many distinct predicates and fields the rules have.
+    pub fn size(&self) -> (usize, usize) {
+        (self.plan.predicates.list.len(), self.plan.predicates.fields.len())
+    }
+
+    /// Canonical names of the analyst fields, as [`Verdict::context`] numbers them.
+    pub fn context_names(&self) -> &[String] {
+        &self.plan.context_names
+    }
+
+    /// Literals of which every record that matches any rule contains at least one, unless it spells
+    /// characters with escapes. `None`: there are none, every record must be looked at.
+    pub fn witnesses(&self) -> Option<Vec<String>> {
+        self.plan.witnesses(self.rules.len())
+    }
+
+    /// The same for one rule.
+    pub fn witnesses_of(&self, rule: usize) -> Option<Vec<String>> {
+        self.plan.witnesses_of(rule)
+    }
+
+    /// Decides about every record of a document, in order: `visit` gets each record that matched,
+    /// or would have but for exceptions, with the verdict. Where a document is a batch, records are
+    /// its elements.
+    ///
+    /// # Errors
+    /// If the document cannot be read, or `visit` says so.
+    pub fn decide<R: Record + ?Sized>(
+        &self,
+        record: &R,
+        now: Timestamp,
+        scratch: &mut Scratch,
+        visit: &mut dyn FnMut(Handle, &Verdict) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        let Scratch { traversal, decision } = scratch;
+        decision.verdict.clear();
+        let mut judge = Decide {
+            matcher: self,
+            now,
+            decision,
+            visit,
+        };
+        traversal.document(&self.plan, record, &mut judge)
+    }
+}
+
+fn flat_schema(schemas: &[Schema], name: &str) -> Result<Forced, MatcherError> {
+    let flat = |schema: &&Schema| schema.payload == Default::default();
+    let found = schemas.iter().position(|schema| schema.name == name && flat(&schema));
+    found.map(Forced::Flat).ok_or_else(|| {
+        let known = schemas.iter().filter(flat).map(|schema| schema.name.clone());
+        let known = ["auto".to_owned()].into_iter().chain(known);
+        MatcherError::UnknownSchema {
+            name: name.to_owned(),
+            known: known.chain(["envelope".to_owned()]).collect(),
+        }
+    })
+}
+
+/// What changes with every record: one for each thread.
+#[derive(Debug)]
+pub struct Scratch {
+    pub(crate) traversal: Traversal,
+    decision: Decision,
+}
+
+#[derive(Debug)]
+struct Decision {
+    state: State,
+    texts: Texts,
+    report: Found,
+    satisfied: Vec<PredicateId>,
+    verdict: Verdict,
+    with_summary: bool,
+}
+
+impl Scratch {
+    /// For records decided by this matcher.
+    pub fn new(matcher: &Matcher) -> Scratch {
+        Scratch {
+            traversal: Traversal::new(&matcher.plan),
+            decision: Decision {
+                state: State::default(),
+                texts: Texts::default(),
+                report: Found::new(matcher.plan.report_paths.len()),
+                satisfied: Vec::new(),
+                verdict: Verdict::default(),
+                with_summary: false,
+            },
+        }
+    }
+
+    /// Fill in [`Verdict::summary`] as well.
+    pub fn with_summary(mut self) -> Scratch {
+        self.decision.with_summary = true;
+        self
+    }
+}
+
+struct Decide<'a> {
+    matcher: &'a Matcher,
+    now: Timestamp,
+    decision: &'a mut Decision,
+    visit: &'a mut dyn FnMut(Handle, &Verdict) -> Result<(), Unreadable>,
+}
+
+impl Judge for Decide<'_> {
+    fn judge<R: Record + ?Sized>(
+        &mut self,
+        record: &R,
+        root: Handle,
+        schema: &SchemaPlan,
+        found: &Found,
+    ) -> Result<(), Unreadable> {
+        let Decide { matcher, now, decision, .. } = self;
+        let Decision { state, texts, report, satisfied, verdict, with_summary } = &mut **decision;
+        let plan = &matcher.plan;
+        let mut evaluation = Evaluation::new(plan, schema, record, root, found, *now, state);
+        let mut reported = false;
+        for (rule, program) in schema.programs[..matcher.rules.len()].iter().enumerate() {
+            if !evaluation.holds(program) {
+                continue;
+            }
+            if !reported {
+                report.clear();
+                record.walk(root, &plan.report_paths, report)?;
+                reported = true;
+            }
+            satisfied.clear();
+            report::satisfying(&mut evaluation, &plan.clauses[rule], satisfied);
+            if !matcher.exceptions.is_empty() {
+                let trust = Trust::new(&matcher.exceptions, &matcher.rules[rule].id, *now);
+                let exceptions =
+                    trust.suppressing(&mut evaluation, &matcher.exception_plans, satisfied, report);
+                if !exceptions.is_empty() {
+                    for exception in exceptions {
+                        let suppressed = Suppressed { rule, exception };
+                        if !verdict.suppressed.contains(&suppressed) {
+                            verdict.suppressed.push(suppressed);
+                        }
+                    }
+                    continue;
+                }
+            }
+            if verdict.rules().any(|known| known == rule) {
+                continue;
+            }
+            let on = report::values(&mut evaluation, satisfied, verdict);
+            verdict.matches.push(Match { rule, on });
+            let mut reporter = Reporter { record, root, found: report, texts };
+            reporter.context(schema, &matcher.context[rule], verdict);
+        }
+        if reported && *with_summary {
+            Reporter { record, root, found: report, texts }.summary(schema, verdict);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, root: Handle) -> Result<(), Unreadable> {
+        let verdict = &mut self.decision.verdict;
+        if verdict.is_empty() {
+            return Ok(());
+        }
+        let outcome = (self.visit)(root, verdict);
+        verdict.clear();
+        outcome
+    }
+}

@@ -1,0 +1,238 @@
+//! What is told about a match: what satisfied it, the analyst fields, who did what to whom.
+
+use std::ops::{ControlFlow, Range};
+
+use crate::bits::Bits;
+use crate::evaluate::Evaluation;
+use crate::field::{FieldPlan, Texts};
+use crate::found::Found;
+use crate::plan::{Plan, SchemaPlan};
+use crate::program::{Clause, PredicateId};
+use crate::record::{Handle, Kind, Record};
+use crate::schema::{Derive, FieldKind};
+use crate::verdict::{Satisfied, SummaryTexts, Verdict};
+
+/// Longer values are cut in the tag's `on`: they are there to be read.
+const LONGEST_VALUE: usize = 1024;
+
+/// Appends the predicates that satisfied a clause which holds: those that had an alternative, or,
+/// where none had, all that hold positively.
+pub(crate) fn satisfying<R: Record + ?Sized>(
+    evaluation: &mut Evaluation<'_, R>,
+    clause: &Clause,
+    out: &mut Vec<PredicateId>,
+) {
+    collect(evaluation, clause, false, true, out);
+    if out.is_empty() {
+        collect(evaluation, clause, false, false, out);
+    }
+}
+
+fn collect<R: Record + ?Sized>(
+    evaluation: &mut Evaluation<'_, R>,
+    clause: &Clause,
+    chosen: bool,
+    only_chosen: bool,
+    out: &mut Vec<PredicateId>,
+) {
+    match clause {
+        Clause::Predicate(id) => {
+            if (chosen || !only_chosen) && !out.contains(id) && evaluation.predicate(*id) {
+                out.push(*id);
+            }
+        }
+        Clause::All(parts) => {
+            for part in parts {
+                collect(evaluation, part, chosen, only_chosen, out);
+            }
+        }
+        Clause::Any(parts) => {
+            let chosen = chosen || parts.len() > 1;
+            for part in parts {
+                if evaluation.clause(part) {
+                    collect(evaluation, part, chosen, only_chosen, out);
+                }
+            }
+        }
+        Clause::Named(_, part) => collect(evaluation, part, chosen, only_chosen, out),
+        Clause::Not(_) => {}
+    }
+}
+
+/// Appends to the verdict, for each predicate, a value that satisfies it.
+pub(crate) fn values<R: Record + ?Sized>(
+    evaluation: &mut Evaluation<'_, R>,
+    predicates: &[PredicateId],
+    verdict: &mut Verdict,
+) -> Range<usize> {
+    let first = verdict.on.len();
+    for &predicate in predicates {
+        let field = evaluation.plan.predicates.list[predicate as usize].field;
+        let dynamic = evaluation.schema.fields[field].kind == FieldKind::Dynamic;
+        let (set, now) = (&evaluation.plan.sets[field], evaluation.now);
+        let Verdict { on, text, .. } = verdict;
+        let mut found = None;
+        evaluation.each_value(field, &mut |record, value, place, bits| {
+            if !bits.has(predicate) {
+                return ControlFlow::Continue(());
+            }
+            found = Some(store(value.text, text));
+            // Inside a dynamic value, the leaf that holds the keyword says more than the whole.
+            if dynamic && let Some(place) = place {
+                let mut scratch = Vec::new();
+                let mut leaf_bits = Bits::default();
+                with_document(record, place, &mut |record, value| {
+                    let _ = crate::field::leaves(record, value, &mut scratch, &mut |leaf, _| {
+                        leaf_bits.reset(bits.capacity());
+                        set.test(leaf, now, &mut leaf_bits);
+                        if leaf_bits.has(predicate) {
+                            found = Some(store(leaf.text, text));
+                            return ControlFlow::Break(());
+                        }
+                        ControlFlow::Continue(())
+                    });
+                });
+            }
+            ControlFlow::Break(())
+        });
+        let value = found.unwrap_or(0..0);
+        on.push(Satisfied { predicate, value });
+    }
+    first..verdict.on.len()
+}
+
+/// Calls `visit` with a value, or with the document inside it if it is a string that holds one.
+pub(crate) fn with_document<R: Record + ?Sized>(
+    record: &R,
+    value: Handle,
+    visit: &mut dyn FnMut(&dyn Record, Handle),
+) {
+    let inside = record.kind(value) == Kind::Text
+        && record.open(value, &mut |inner| visit(inner, inner.root()));
+    if !inside {
+        record.with_dyn(&mut |record| visit(record, value));
+    }
+}
+
+/// Appends a text to the verdict's buffer, cut at a character if it is long.
+fn store(value: &[u8], text: &mut Vec<u8>) -> Range<usize> {
+    let start = text.len();
+    if value.len() <= LONGEST_VALUE {
+        text.extend_from_slice(value);
+        return start..text.len();
+    }
+    let mut end = LONGEST_VALUE;
+    while end > 0 && value[end] & 0xC0 == 0x80 {
+        end -= 1;
+    }
+    text.extend_from_slice(&value[..end]);
+    text.extend_from_slice("…".as_bytes());
+    start..text.len()
+}
+
+/// Reads the fields that are reported, of one record.
+pub(crate) struct Reporter<'a, R: ?Sized> {
+    pub record: &'a R,
+    pub root: Handle,
+    pub found: &'a Found,
+    pub texts: &'a mut Texts,
+}
+
+impl<R: Record + ?Sized> Reporter<'_, R> {
+    /// Appends a field's value as JSON; several values as an array. `false` if there is none.
+    fn json(&mut self, field: &FieldPlan, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let mut count = 0;
+        let raw = *field.derive() == Derive::Same
+            && field.absent.is_none()
+            && field.kind != FieldKind::Flag;
+        if raw {
+            for value in field.raw_values(self.found) {
+                if self.record.kind(value) == Kind::Null {
+                    continue;
+                }
+                separate(start, &mut count, out);
+                self.record.write_json(value, out);
+            }
+        } else {
+            let Reporter { record, root, found, texts } = self;
+            let _ = field.values(*record, *root, found, texts, &mut |value, _| {
+                separate(start, &mut count, out);
+                match value.kind {
+                    Kind::Text => crate::json::string(value.text, out),
+                    _ => out.extend_from_slice(value.text),
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        if count > 1 {
+            out.push(b']');
+        }
+        count > 0
+    }
+
+    /// Adds the analyst fields of a rule that the verdict does not have yet.
+    pub fn context(&mut self, schema: &SchemaPlan, names: &[usize], verdict: &mut Verdict) {
+        for &name in names {
+            if verdict.context.iter().any(|(known, _)| *known == name) {
+                continue;
+            }
+            let start = verdict.text.len();
+            if self.json(&schema.context[name], &mut verdict.text) {
+                verdict.context.push((name, start..verdict.text.len()));
+            }
+        }
+    }
+
+    /// Fills the verdict's summary.
+    pub fn summary(&mut self, schema: &SchemaPlan, verdict: &mut Verdict) {
+        let plan = &schema.summary;
+        let mut summary = SummaryTexts {
+            time: self.first(&plan.time, &mut verdict.text),
+            who: self.first(&plan.who, &mut verdict.text),
+            whom: Vec::new(),
+            place: self.first(&plan.place, &mut verdict.text),
+        };
+        for field in &plan.whom {
+            let Reporter { record, root, found, texts } = self;
+            let _ = field.values(*record, *root, found, texts, &mut |value, _| {
+                summary.whom.push(store(value.text, &mut verdict.text));
+                ControlFlow::Continue(())
+            });
+        }
+        verdict.summary = Some(summary);
+    }
+
+    fn first(&mut self, fields: &[FieldPlan], text: &mut Vec<u8>) -> Option<Range<usize>> {
+        fields.iter().find_map(|field| {
+            let mut stored = None;
+            let Reporter { record, root, found, texts } = self;
+            let _ = field.values(*record, *root, found, texts, &mut |value, _| {
+                stored = Some(store(value.text, text));
+                ControlFlow::Break(())
+            });
+            stored
+        })
+    }
+}
+
+/// Makes room for one more value in a list that is only a list from the second value on.
+fn separate(start: usize, count: &mut usize, out: &mut Vec<u8>) {
+    match *count {
+        0 => {}
+        1 => {
+            out.insert(start, b'[');
+            out.push(b',');
+        }
+        _ => out.push(b','),
+    }
+    *count += 1;
+}
+
+impl Plan {
+    /// The numbers of a rule's analyst fields in [`Plan::context_names`].
+    pub(crate) fn context_of(&self, fields: &[String]) -> Vec<usize> {
+        let number = |name| self.context_names.iter().position(|known| known == name);
+        fields.iter().filter_map(number).collect()
+    }
+}

@@ -1,0 +1,158 @@
+//! Witnesses: literals of which every matching record must contain at least one.
+//!
+//! They are what lets a reader copy most of a stream without looking at it. A witness must stand in
+//! the record's bytes however the record is dressed, unless the record spells characters with
+//! escapes (which the reader has to watch for itself): so it is ASCII, and holds nothing that
+//! is escaped inside a JSON string, or inside a JSON string inside another.
+
+use poseur_rule::model::{Case, Part, Test};
+
+use crate::number::is_number;
+use crate::plan::{Plan, SchemaPlan};
+use crate::program::{Node, PredicateId};
+use crate::schema::{Derive, FieldKind};
+
+/// Shorter literals are in every other record.
+const SHORTEST: usize = 4;
+
+/// A set of literals, one of which must be there, and how good it is: less is better.
+#[derive(Debug, Clone)]
+struct Witness {
+    literals: Vec<String>,
+    rank: u32,
+}
+
+/// Ranks: an equality on a discriminating field, any other value, the name of a key.
+const DISCRIMINATING: u32 = 0;
+const VALUE: u32 = 1;
+const KEY: u32 = 2;
+
+impl Plan {
+    /// The witnesses of rule number `rule`, over all shapes; `None` if there is none, so that every
+    /// record must be looked at. No literals at all: the rule can never match.
+    pub fn witnesses_of(&self, rule: usize) -> Option<Vec<String>> {
+        let mut literals = Vec::new();
+        for schema in self.schemas.iter().filter(|plan| self.shapes.may_judge(plan)) {
+            let witness = schema.witness(self, &schema.programs[rule])?;
+            literals.extend(witness.literals);
+        }
+        Some(shortest(literals))
+    }
+
+    /// The witnesses of the first `rules` conditions together.
+    pub fn witnesses(&self, rules: usize) -> Option<Vec<String>> {
+        let all: Option<Vec<_>> = (0..rules).map(|rule| self.witnesses_of(rule)).collect();
+        Some(shortest(all?.concat()))
+    }
+}
+
+/// Leaves out literals that hold another one: finding that one is enough.
+fn shortest(mut literals: Vec<String>) -> Vec<String> {
+    literals.sort_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
+    let mut kept: Vec<String> = Vec::new();
+    for literal in literals {
+        if !kept.iter().any(|known| literal.contains(known.as_str())) {
+            kept.push(literal);
+        }
+    }
+    kept
+}
+
+impl SchemaPlan {
+    fn witness(&self, plan: &Plan, node: &Node) -> Option<Witness> {
+        match node {
+            Node::Constant(true) | Node::Not(_) => None,
+            Node::Constant(false) => Some(Witness {
+                literals: Vec::new(),
+                rank: 0,
+            }),
+            Node::Predicate(id) => self.of_predicate(plan, *id),
+            Node::All(nodes) => {
+                let witnesses = nodes.iter().filter_map(|node| self.witness(plan, node));
+                witnesses.min_by_key(|witness| {
+                    // Among equals, few and long ones.
+                    let shortest = witness.literals.iter().map(String::len).min();
+                    let length = shortest.unwrap_or(usize::MAX);
+                    (witness.rank, witness.literals.len(), usize::MAX - length)
+                })
+            }
+            Node::Any(nodes) => {
+                let witnesses: Option<Vec<Witness>> =
+                    nodes.iter().map(|node| self.witness(plan, node)).collect();
+                let witnesses = witnesses?;
+                Some(Witness {
+                    rank: witnesses.iter().map(|witness| witness.rank).max()?,
+                    literals: witnesses.into_iter().flat_map(|witness| witness.literals).collect(),
+                })
+            }
+        }
+    }
+
+    fn of_predicate(&self, plan: &Plan, id: PredicateId) -> Option<Witness> {
+        let numbered = &plan.predicates.list[id as usize];
+        let field = &self.fields[numbered.field];
+        if matches!(numbered.predicate.test, Test::Null) {
+            return None;
+        }
+        if let Some(literal) = value_literal(&numbered.predicate.test, field.kind, field.derive()) {
+            let name = match &numbered.predicate.field {
+                poseur_rule::model::Field::Name(name) => name,
+                poseur_rule::model::Field::Any => "",
+            };
+            let discriminating = self.schema.discriminating.iter().any(|known| known == name);
+            return Some(Witness {
+                literals: vec![literal],
+                rank: if discriminating { DISCRIMINATING } else { VALUE },
+            });
+        }
+        // A value needs its key, unless the field has one by default.
+        if field.absent.is_some() {
+            return None;
+        }
+        let keys: Option<Vec<String>> = field
+            .sources()
+            .iter()
+            .map(|&path| plan.paths.name(path))
+            .map(|name| literal(name).filter(|literal| literal.len() == name.len()))
+            .collect();
+        Some(Witness {
+            literals: keys.filter(|keys| !keys.is_empty())?,
+            rank: KEY,
+        })
+    }
+}
+
+/// A literal that a value must hold to satisfy a test.
+fn value_literal(test: &Test, kind: FieldKind, derive: &Derive) -> Option<String> {
+    let Test::Text(pattern, Case::Exact) = test else {
+        return None;
+    };
+    // A dynamic value's text is made, not found; so are these.
+    let found = match derive {
+        Derive::Same | Derive::Text | Derive::Address | Derive::Local | Derive::Domain => true,
+        Derive::Rename { entries, .. } => !entries
+            .iter()
+            .any(|(_, to)| crate::pattern::fits(pattern, Case::Exact, to.as_bytes())),
+        Derive::Lower | Derive::Ip | Derive::Values { .. } => false,
+    };
+    if !found || matches!(kind, FieldKind::Dynamic | FieldKind::Flag) {
+        return None;
+    }
+    // Numbers have many spellings.
+    if pattern.as_equals().is_some_and(|text| is_number(text.as_bytes())) {
+        return None;
+    }
+    let literals = pattern.parts().iter().filter_map(|part| match part {
+        Part::Literal(text) => literal(text),
+        Part::Run | Part::One => None,
+    });
+    literals.max_by_key(String::len)
+}
+
+/// The longest part of a text that is spelled one way only.
+fn literal(text: &str) -> Option<String> {
+    let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '/');
+    let parts = text.split(|c| !plain(c));
+    let longest = parts.max_by_key(|part| part.len())?;
+    (longest.len() >= SHORTEST).then(|| longest.to_owned())
+}

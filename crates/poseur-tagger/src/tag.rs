@@ -1,0 +1,346 @@
+//! What is written into a matched record, as JSON.
+
+use poseur_matcher::json::string;
+use poseur_matcher::{Matcher, Verdict};
+use poseur_rule::model::{Field, Level, Test};
+
+/// How a tag looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Style {
+    /// One key that holds everything.
+    #[default]
+    Namespace,
+    /// The fields of Elastic Common Schema.
+    Ecs,
+    /// One key that holds the rules' ids.
+    Minimal,
+}
+
+/// What to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagOptions {
+    /// How the tag looks.
+    pub style: Style,
+    /// The top-level key; in `ecs` style, the word added to `tags`.
+    pub key: String,
+}
+
+impl Default for TagOptions {
+    fn default() -> Self {
+        TagOptions {
+            style: Style::Namespace,
+            key: "poseur".to_owned(),
+        }
+    }
+}
+
+/// Writes tags for the verdicts of one matcher. Everything about a rule that does not depend on
+/// the record is rendered once.
+#[derive(Debug, Clone)]
+pub struct TagWriter {
+    /// How the tag looks.
+    pub style: Style,
+    /// The key, as the operator gave it.
+    pub key: String,
+    /// `"key":`
+    key_json: Vec<u8>,
+    rules: Vec<RuleJson>,
+    exceptions: Vec<ExceptionJson>,
+    /// By predicate: `{"field":"…","value":` and `,"keyword":"…"}`.
+    predicates: Vec<(Vec<u8>, Vec<u8>)>,
+    /// `"name":`
+    context: Vec<Vec<u8>>,
+}
+
+#[derive(Debug, Clone)]
+struct RuleJson {
+    id: Vec<u8>,
+    title: Vec<u8>,
+    level: Level,
+    risk_score: Option<u8>,
+    techniques: Vec<Vec<u8>>,
+}
+
+#[derive(Debug, Clone)]
+struct ExceptionJson {
+    id: Vec<u8>,
+    reason: Vec<u8>,
+}
+
+fn json(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    string(text.as_bytes(), &mut out);
+    out
+}
+
+/// What a predicate looks for, as an analyst would put it.
+pub fn keyword(test: &Test) -> String {
+    match test {
+        Test::Text(pattern, _) => pattern.keyword(),
+        Test::Bool(value) => value.to_string(),
+        Test::Null => "null".to_owned(),
+        Test::Exists => "*".to_owned(),
+        Test::Compare(comparison, limit) => {
+            use poseur_rule::model::Comparison::*;
+            let sign = match comparison {
+                Less => "<",
+                LessOrEqual => "<=",
+                Greater => ">",
+                GreaterOrEqual => ">=",
+            };
+            format!("{sign} {limit}")
+        }
+        Test::Regex(pattern) => pattern.clone(),
+        Test::Cidr(network) => format!("{}/{}", network.address, network.prefix),
+        Test::SameAs { field, .. } => field.clone(),
+        Test::NewerThan(age) => format!("less than {} s old", age.as_secs()),
+    }
+}
+
+/// A field's name, as tags and tables show it.
+pub fn field_name(field: &Field) -> &str {
+    match field {
+        Field::Name(name) => name,
+        Field::Any => "*",
+    }
+}
+
+impl TagWriter {
+    /// For the verdicts of a matcher.
+    pub fn new(matcher: &Matcher, options: TagOptions) -> TagWriter {
+        let key_json = |name: &str| {
+            let mut out = json(name);
+            out.push(b':');
+            out
+        };
+        let rules = matcher.rules().iter().map(|rule| RuleJson {
+            id: json(&rule.id),
+            title: json(&rule.title),
+            level: rule.level,
+            risk_score: rule.risk_score,
+            techniques: rule.techniques.iter().map(|technique| json(technique)).collect(),
+        });
+        let exceptions = matcher.exceptions().iter().map(|exception| ExceptionJson {
+            id: json(&exception.id),
+            reason: json(&exception.reason),
+        });
+        let predicates = (0..matcher.size().0 as u32).map(|id| {
+            let predicate = &matcher.predicate(id).predicate;
+            let mut before = b"{\"field\":".to_vec();
+            string(field_name(&predicate.field).as_bytes(), &mut before);
+            before.extend_from_slice(b",\"value\":");
+            let mut after = b",\"keyword\":".to_vec();
+            string(keyword(&predicate.test).as_bytes(), &mut after);
+            after.push(b'}');
+            (before, after)
+        });
+        TagWriter {
+            style: options.style,
+            key_json: key_json(&options.key),
+            key: options.key,
+            rules: rules.collect(),
+            exceptions: exceptions.collect(),
+            predicates: predicates.collect(),
+            context: matcher.context_names().iter().map(|name| key_json(name)).collect(),
+        }
+    }
+
+    /// Appends `"key":`.
+    pub fn key(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.key_json);
+    }
+
+    /// Appends the value of the key, for the styles that have one.
+    pub fn value(&self, verdict: &Verdict, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"rules\":");
+        self.rule_list(verdict, |rule| &rule.id, out);
+        if self.style == Style::Namespace {
+            self.details(verdict, out);
+        }
+        out.push(b'}');
+    }
+
+    fn details(&self, verdict: &Verdict, out: &mut Vec<u8>) {
+        if let Some(level) = self.matched(verdict).map(|rule| rule.level).max() {
+            out.extend_from_slice(b",\"level\":\"");
+            out.extend_from_slice(level.as_str().as_bytes());
+            out.push(b'"');
+        }
+        if let Some(score) = self.risk_score(verdict) {
+            out.extend_from_slice(b",\"risk_score\":");
+            number(score, out);
+        }
+        let mut techniques = list(b",\"technique\":[");
+        self.techniques(verdict, |technique| techniques(technique, out));
+        close(out, verdict, self.matched(verdict).any(|rule| !rule.techniques.is_empty()));
+        if !verdict.matches.is_empty() {
+            let mut separator: &[u8] = b",\"matches\":[";
+            for found in &verdict.matches {
+                let rule = &self.rules[found.rule];
+                out.extend_from_slice(separator);
+                separator = b",";
+                out.extend_from_slice(b"{\"rule\":");
+                out.extend_from_slice(&rule.id);
+                out.extend_from_slice(b",\"title\":");
+                out.extend_from_slice(&rule.title);
+                let mut separator: &[u8] = b",\"on\":[";
+                for satisfied in &verdict.on[found.on.clone()] {
+                    let (before, after) = &self.predicates[satisfied.predicate as usize];
+                    out.extend_from_slice(separator);
+                    separator = b",";
+                    out.extend_from_slice(before);
+                    string(verdict.text(&satisfied.value), out);
+                    out.extend_from_slice(after);
+                }
+                out.extend_from_slice(if found.on.is_empty() { b",\"on\":[]}" } else { b"]}" });
+            }
+            out.push(b']');
+        }
+        if !verdict.context.is_empty() {
+            let mut separator: &[u8] = b",\"context\":{";
+            for (name, value) in &verdict.context {
+                out.extend_from_slice(separator);
+                separator = b",";
+                out.extend_from_slice(&self.context[*name]);
+                valid_utf8(verdict.text(value), out);
+            }
+            out.push(b'}');
+        }
+        if !verdict.suppressed.is_empty() {
+            let mut separator: &[u8] = b",\"suppressed\":[";
+            for suppressed in &verdict.suppressed {
+                let exception = &self.exceptions[suppressed.exception];
+                out.extend_from_slice(separator);
+                separator = b",";
+                out.extend_from_slice(b"{\"rule\":");
+                out.extend_from_slice(&self.rules[suppressed.rule].id);
+                out.extend_from_slice(b",\"exception\":");
+                out.extend_from_slice(&exception.id);
+                out.extend_from_slice(b",\"reason\":");
+                out.extend_from_slice(&exception.reason);
+                out.push(b'}');
+            }
+            out.push(b']');
+        }
+    }
+
+    fn matched<'a>(&'a self, verdict: &'a Verdict) -> impl Iterator<Item = &'a RuleJson> {
+        verdict.rules().map(|rule| &self.rules[rule])
+    }
+
+    fn risk_score(&self, verdict: &Verdict) -> Option<u8> {
+        self.matched(verdict).filter_map(|rule| rule.risk_score).max()
+    }
+
+    /// The distinct techniques of the matched rules.
+    fn techniques(&self, verdict: &Verdict, mut visit: impl FnMut(&[u8])) {
+        for (at, rule) in self.matched(verdict).enumerate() {
+            for technique in &rule.techniques {
+                let before = self.matched(verdict).take(at);
+                if !before.flat_map(|rule| &rule.techniques).any(|known| known == technique) {
+                    visit(technique);
+                }
+            }
+        }
+    }
+
+    fn rule_list(&self, verdict: &Verdict, of: fn(&RuleJson) -> &Vec<u8>, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (at, rule) in self.matched(verdict).enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(of(rule));
+        }
+        out.push(b']');
+    }
+
+    /// Appends the word for `tags`, as a JSON string.
+    pub fn ecs_word(&self, verdict: &Verdict, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.key_json[..self.key_json.len() - 2]);
+        if verdict.matches.is_empty() {
+            out.extend_from_slice(b"-suppressed");
+        }
+        out.push(b'"');
+    }
+
+    /// Appends `"name":value` for an ECS field of [`ECS_FIELDS`]; `false` if there is no value.
+    pub fn ecs_field(&self, name: &str, verdict: &Verdict, out: &mut Vec<u8>) -> bool {
+        if verdict.matches.is_empty() {
+            return false;
+        }
+        let start = out.len();
+        string(name.as_bytes(), out);
+        out.push(b':');
+        let mut any = true;
+        match name {
+            "rule.id" => self.rule_list(verdict, |rule| &rule.id, out),
+            "rule.name" => self.rule_list(verdict, |rule| &rule.title, out),
+            "threat.framework" => string(b"MITRE ATT&CK", out),
+            "event.risk_score" => match self.risk_score(verdict) {
+                Some(score) => number(score, out),
+                None => any = false,
+            },
+            _ => {
+                let sub = name == "threat.technique.subtechnique.id";
+                any = false;
+                out.push(b'[');
+                self.techniques(verdict, |technique| {
+                    if technique.contains(&b'.') == sub {
+                        if any {
+                            out.push(b',');
+                        }
+                        any = true;
+                        out.extend_from_slice(technique);
+                    }
+                });
+                out.push(b']');
+            }
+        }
+        if !any {
+            out.truncate(start);
+        }
+        any
+    }
+}
+
+/// The ECS fields a tag may write, besides `tags`.
+pub const ECS_FIELDS: [&str; 6] = [
+    "rule.id",
+    "rule.name",
+    "threat.framework",
+    "threat.technique.id",
+    "threat.technique.subtechnique.id",
+    "event.risk_score",
+];
+
+/// Appends items after `open`, then after commas.
+fn list(open: &'static [u8]) -> impl FnMut(&[u8], &mut Vec<u8>) {
+    let mut separator = open;
+    move |item, out| {
+        out.extend_from_slice(separator);
+        separator = b",";
+        out.extend_from_slice(item);
+    }
+}
+
+fn close(out: &mut Vec<u8>, _: &Verdict, any: bool) {
+    if any {
+        out.push(b']');
+    }
+}
+
+fn number(value: u8, out: &mut Vec<u8>) {
+    use std::io::Write;
+    let _ = write!(out, "{value}");
+}
+
+/// Appends JSON taken from a record, with what is not UTF-8 in its strings replaced.
+fn valid_utf8(text: &[u8], out: &mut Vec<u8>) {
+    for chunk in text.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{FFFD}".as_bytes());
+        }
+    }
+}

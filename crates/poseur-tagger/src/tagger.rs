@@ -1,0 +1,316 @@
+//! The tagger: a buffer of records in, the same bytes out with tags spliced in.
+
+use std::io::{self, IoSlice, Write};
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use memchr::{memchr, memrchr};
+use poseur_matcher::record::{Handle, Unreadable};
+use poseur_matcher::{Matcher, Scratch, Verdict};
+
+use crate::candidates::Candidates;
+use crate::counts::Counts;
+use crate::json::document::{Document, Pool, trim};
+use crate::json::index::Index;
+use crate::json::splice::{Edit, Splicer};
+use crate::tag::{TagOptions, TagWriter};
+
+/// Reads lines of JSON and decides about them; shared by tagging, hunting and explaining.
+#[derive(Debug)]
+pub struct Lines {
+    matcher: Arc<Matcher>,
+    candidates: Candidates,
+    scratch: Scratch,
+    index: Index,
+    pool: Pool,
+    /// Every record is checked whole, so that all unreadable ones are counted.
+    check_all: bool,
+    /// What was seen so far.
+    pub counts: Counts,
+}
+
+impl Lines {
+    /// Reads for a matcher.
+    pub fn new(matcher: Arc<Matcher>) -> Lines {
+        Lines {
+            candidates: Candidates::new(matcher.witnesses()),
+            scratch: Scratch::new(&matcher),
+            matcher,
+            index: Index::default(),
+            pool: Pool::default(),
+            check_all: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Looks at every record and checks it whole, instead of searching for candidates.
+    pub fn check_all(mut self) -> Lines {
+        self.candidates = Candidates::all();
+        self.check_all = true;
+        self
+    }
+
+    /// Fills in the verdicts' summaries.
+    pub fn with_summary(mut self) -> Lines {
+        self.scratch = self.scratch.with_summary();
+        self
+    }
+
+    /// The matcher.
+    pub fn matcher(&self) -> &Arc<Matcher> {
+        &self.matcher
+    }
+
+    /// Decides about all records of a buffer of whole lines (the last may lack its line feed), as
+    /// of `now`. `visit` gets every record that has a verdict, in order.
+    pub fn read(
+        &mut self,
+        buffer: &[u8],
+        now: Timestamp,
+        visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
+    ) {
+        self.counts.bytes += buffer.len() as u64;
+        self.counts.records += lines_in(buffer);
+        let mut from = 0;
+        while let Some(hit) = self.candidates.next(buffer, from) {
+            let start = memrchr(b'\n', &buffer[from..hit]).map_or(from, |at| from + at + 1);
+            let end = memchr(b'\n', &buffer[hit..]).map_or(buffer.len(), |at| hit + at);
+            from = end + 1;
+            self.line(buffer, start..end, now, visit);
+        }
+    }
+
+    fn line(
+        &mut self,
+        buffer: &[u8],
+        range: Range<usize>,
+        now: Timestamp,
+        visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
+    ) {
+        let line = &buffer[range.clone()];
+        let (start, end) = trim(line);
+        if start == end {
+            return;
+        }
+        self.counts.candidates += 1;
+        let counts = &mut self.counts;
+        let outcome = Document::new(line, &mut self.index, &self.pool).and_then(|document| {
+            let mut checked = false;
+            if self.check_all {
+                document.check()?;
+                checked = true;
+            }
+            self.matcher.decide(&document, now, &mut self.scratch, &mut |root, verdict| {
+                // Nothing is written because of a document that is not valid through and through.
+                if !checked {
+                    document.check()?;
+                    checked = true;
+                }
+                counts.matched += !verdict.matches.is_empty() as u64;
+                counts.matches += verdict.matches.len() as u64;
+                counts.suppressed += verdict.suppressed.len() as u64;
+                visit(Hit {
+                    document: &document,
+                    line: range.clone(),
+                    root,
+                    verdict,
+                })
+            })
+        });
+        if let Err(reason) = outcome {
+            self.counts.unreadable(reason);
+        }
+    }
+
+    /// Decides about one line like [`Lines::read`], and also explains it.
+    ///
+    /// # Errors
+    /// If the line is not readable.
+    pub fn explain(
+        &mut self,
+        line: &[u8],
+        now: Timestamp,
+    ) -> Result<Vec<(Handle, Vec<poseur_matcher::explain::Explanation>)>, Unreadable> {
+        let document = Document::new(line, &mut self.index, &self.pool)?;
+        document.check()?;
+        self.matcher.explain(&document, now, &mut self.scratch)
+    }
+}
+
+/// How many lines a buffer has; a last one without line feed counts.
+fn lines_in(buffer: &[u8]) -> u64 {
+    let unfinished = !matches!(buffer.last(), None | Some(b'\n'));
+    memchr::memchr_iter(b'\n', buffer).count() as u64 + unfinished as u64
+}
+
+/// A record that has a verdict.
+pub struct Hit<'a> {
+    /// The line it is in.
+    pub document: &'a Document<'a>,
+    /// Where the line is in the buffer, without its line feed.
+    pub line: Range<usize>,
+    /// The record, in the document.
+    pub root: Handle,
+    /// The verdict.
+    pub verdict: &'a Verdict,
+}
+
+/// Tags buffers of NDJSON. Memory is reused from buffer to buffer.
+///
+/// ```
+/// use std::sync::Arc;
+/// use poseur_matcher::{Matcher, schema};
+/// use poseur_tagger::{TagOptions, Tagger};
+///
+/// let rules = poseur_rule::pack::built_in();
+/// let matcher = Matcher::new(rules, vec![], schema::built_in(), None).unwrap();
+/// let mut tagger = Tagger::new(Arc::new(matcher), TagOptions::default());
+/// let now = "2026-11-20T12:00:00Z".parse().unwrap();
+/// let row = r#"{"Timestamp":"2026-11-19T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk"}"#;
+/// let tagged = tagger.tag(row.as_bytes(), now).to_vec();
+/// assert!(String::from_utf8(tagged).unwrap().contains(r#","poseur":{"rules":["389ead4a-"#));
+/// ```
+#[derive(Debug)]
+pub struct Tagger {
+    lines: Lines,
+    splicer: Splicer,
+    edits: Vec<Edit>,
+    made: Vec<u8>,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Input(Range<usize>),
+    Made(Range<usize>),
+}
+
+impl Tagger {
+    /// A tagger for a matcher.
+    pub fn new(matcher: Arc<Matcher>, options: TagOptions) -> Tagger {
+        Tagger::with_lines(Lines::new(matcher), options)
+    }
+
+    /// A tagger that reads its lines in a certain way.
+    pub fn with_lines(lines: Lines, options: TagOptions) -> Tagger {
+        let tag = TagWriter::new(lines.matcher(), options);
+        Tagger {
+            lines,
+            splicer: Splicer::new(tag),
+            edits: Vec::new(),
+            made: Vec::new(),
+            pieces: Vec::new(),
+        }
+    }
+
+    /// What was seen so far.
+    pub fn counts(&self) -> &Counts {
+        &self.lines.counts
+    }
+
+    /// The candidate search in use.
+    pub fn candidates(&self) -> &Candidates {
+        &self.lines.candidates
+    }
+
+    /// Tags a buffer of whole lines (the last may lack its line feed), as of `now`.
+    pub fn tag<'a>(&'a mut self, input: &'a [u8], now: Timestamp) -> Tagged<'a> {
+        let Tagger { lines, splicer, edits, made, pieces } = self;
+        edits.clear();
+        made.clear();
+        pieces.clear();
+        lines.read(input, now, &mut |hit| {
+            let first = edits.len();
+            splicer.splice(hit.document, hit.root, hit.verdict, made, edits)?;
+            for edit in &mut edits[first..] {
+                edit.replaced.start += hit.line.start;
+                edit.replaced.end += hit.line.start;
+            }
+            Ok(())
+        });
+        let mut done = 0;
+        for edit in edits.iter() {
+            pieces.push(Piece::Input(done..edit.replaced.start));
+            pieces.push(Piece::Made(edit.made.clone()));
+            done = edit.replaced.end;
+        }
+        pieces.push(Piece::Input(done..input.len()));
+        Tagged { input, made, pieces }
+    }
+}
+
+/// A tagged buffer: stretches of the input, with what was made in between.
+#[derive(Debug)]
+pub struct Tagged<'a> {
+    input: &'a [u8],
+    made: &'a [u8],
+    pieces: &'a [Piece],
+}
+
+impl<'a> Tagged<'a> {
+    /// The output, piece by piece.
+    pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Input(range) => &self.input[range.clone()],
+            Piece::Made(range) => &self.made[range.clone()],
+        })
+    }
+
+    /// Whether nothing was changed.
+    pub fn is_unchanged(&self) -> bool {
+        self.pieces.len() <= 1
+    }
+
+    /// Length of the output in bytes.
+    pub fn len(&self) -> usize {
+        self.slices().map(<[u8]>::len).sum()
+    }
+
+    /// Whether there is no output.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes the output without putting it together first.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_to(&self, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+        // The system takes at most 1024 slices at once.
+        const MOST: usize = 1024;
+        let mut slices = self.slices().filter(|slice| !slice.is_empty()).map(IoSlice::new);
+        let mut batch = Vec::new();
+        loop {
+            batch.clear();
+            batch.extend(slices.by_ref().take(MOST));
+            match batch.as_slice() {
+                [] => return Ok(()),
+                [slice] => out.write_all(slice)?,
+                _ => write_all_vectored(out, &mut batch)?,
+            }
+        }
+    }
+
+    /// The output, put together.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.len());
+        self.slices().for_each(|slice| out.extend_from_slice(slice));
+        out
+    }
+}
+
+fn write_all_vectored(
+    out: &mut (impl Write + ?Sized),
+    mut slices: &mut [IoSlice<'_>],
+) -> io::Result<()> {
+    while !slices.is_empty() {
+        match out.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
