@@ -201,6 +201,8 @@ fn outcome_is_success_unless_it_failed() {
         ("[]", true),
         ("[null,[]]", true),
         (r#"{"x":"Failed"}"#, true),
+        (r#"["Failed",{}]"#, true),
+        (r#""Failed","ResultStatus.x":null"#, true),
         (r#"["Failed","Success"]"#, true),
         (r#""Failed","ResultStatus":"x""#, true),
         (r#""Failed""#, false),
@@ -227,7 +229,7 @@ fn a_document_may_be_dotted_nested_or_mixed() {
         "o365":{"audit.CommunicationType":"OneOnOne"},"o365.audit":[{"ParticipantInfo.HasGuestUsers":
         false,"ParticipantInfo":{"HasOtherGuestUsers":false}}],
         "o365.audit.ParticipantInfo":{"HasForeignTenantUsers":"true"}}"#;
-    assert!(hits(&flat, RULE_A));
+    assert!(hits(flat, RULE_A));
     assert!(!hits(&flat.replace("data_stream.", "data_stream"), RULE_A));
 }
 
@@ -325,6 +327,10 @@ fn the_window_is_thirty_days_and_open_at_its_end() {
         ("2026-01-30T12:59:59+00:59", true),
         ("2026-01-30T11:59:59-00:01", true),
         ("2027-01-01T00:00:00Z", true),
+        ("2026-02-28T23:59:60Z", true),
+        ("2026-02-28T23:59:61Z", false),
+        ("2026-01-30T11:59:60Z", false),
+        ("2026-01-30T11:59:60.1Z", true),
         ("2024-02-29T00:00:00Z", false),
         ("2026-02-29T00:00:00Z", false),
         ("2026-02-28T09:06:30.Z", false),
