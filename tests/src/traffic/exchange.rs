@@ -2,7 +2,8 @@
 
 use super::Truth;
 use super::names::{DIRECTORY, HOME, Person};
-use super::record::{Gen, Head, Hide, Ip, Order, Words, audit_truth, token};
+use super::padding::Words;
+use super::record::{Gen, Head, Hide, Ip, Order, audit_truth, token};
 use super::rng::Rng;
 use super::writer::Body;
 
@@ -110,7 +111,7 @@ fn origin(rng: &mut Rng, order: Order, body: &mut Body<'_>) {
 
 /// A cmdlet's parameters.
 fn parameters(this: &mut Gen, order: Order, body: &mut Body<'_>, head: &Head<'_>, actor: &Person) {
-    let words = Words::NameValue;
+    let words = Words::Parameter;
     let identity = head.object.unwrap_or_default();
     this.properties(body, "Parameters", words, 80, |this, body| {
         match head.operation {

@@ -14,6 +14,7 @@ mod entra;
 mod exchange;
 mod message_events;
 mod names;
+mod padding;
 mod record;
 mod rng;
 mod shapes;

@@ -22,15 +22,15 @@ pub(super) fn any(kind: Kind, rng: &mut Rng) -> Shape {
         };
     }
     match one {
-        0..32 => Shape::O365,
-        32..46 => Shape::Ecs,
-        46..56 => Shape::EcsDotted,
-        56..66 => Shape::EcsMixed,
-        66..76 => Shape::EnvelopeMessage,
-        76..83 => Shape::EnvelopeOriginal,
-        83..90 => Shape::EnvelopeLog,
-        90..95 => Shape::EnvelopeO365Audit,
-        95..98 => Shape::BatchRecords,
+        0..52 => Shape::O365,
+        52..62 => Shape::Ecs,
+        62..68 => Shape::EcsDotted,
+        68..74 => Shape::EcsMixed,
+        74..82 => Shape::EnvelopeMessage,
+        82..88 => Shape::EnvelopeOriginal,
+        88..93 => Shape::EnvelopeLog,
+        93..96 => Shape::EnvelopeO365Audit,
+        96..98 => Shape::BatchRecords,
         _ => Shape::BatchArray,
     }
 }

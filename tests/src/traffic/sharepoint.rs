@@ -2,7 +2,8 @@
 
 use super::Truth;
 use super::names::DIRECTORY;
-use super::record::{Gen, Head, Hide, Ip, Order, Words, audit_truth, user_agent};
+use super::padding::{Words, user_agent};
+use super::record::{Gen, Head, Hide, Ip, Order, audit_truth};
 use super::writer::Body;
 
 /// Writes one record.

@@ -4,7 +4,8 @@ use super::Truth;
 use super::chats;
 use super::clock::Format;
 use super::names::{DIRECTORY, HOME, Person, Tenant};
-use super::record::{Gen, Head, Hide, Ip, Order, Plan, Words, audit_truth, token};
+use super::padding::Words;
+use super::record::{Gen, Head, Hide, Ip, Order, Plan, audit_truth, token};
 use super::rng::{Guid, Rng};
 use super::writer::Body;
 
