@@ -69,7 +69,7 @@ impl<'a> Body<'a> {
         self.out.push(b'}');
     }
 
-    /// The layout for what comes next; for the switch between ECS fields and others.
+    /// Begins an object whose members follow, until `end_group`; the layout says how it is written.
     pub fn group(&mut self, name: &str) -> &mut Self {
         let nested = match &mut self.layout {
             Layout::Nested => true,
