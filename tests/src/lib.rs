@@ -1,6 +1,7 @@
 //! What Poseur is tested with: an evaluator that is slow and obviously right, and generators of
 //! records and rules around every edge the project knows of.
 
+pub mod agreement;
 pub mod reference;
 pub mod strategies;
 pub mod traffic;

@@ -276,6 +276,8 @@ impl Judge for Decide<'_> {
         if verdict.is_empty() {
             return Ok(());
         }
+        // An envelope's payloads may have added theirs in any order.
+        verdict.matches.sort_by_key(|found| found.rule);
         let outcome = (self.visit)(root, verdict);
         verdict.clear();
         outcome

@@ -126,7 +126,7 @@ impl PredicateSet {
                     reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
                 }
             })?),
-            Test::Cidr(network) => One::Cidr(*network),
+            Test::Cidr(network) => One::Cidr(unmapped(*network)),
             Test::NewerThan(age) => One::NewerThan(*age),
         };
         self.others.push((one, bit));
@@ -237,19 +237,26 @@ impl One {
             One::Cidr(network) => address(value.text).is_some_and(|ip| inside(ip, network)),
             One::NewerThan(age) => time::parse(value.text)
                 .filter(|_| value.kind == Kind::Text)
-                .is_some_and(|then| then.duration_since(now) > -signed(*age)),
+                .is_some_and(|then| then > now.as_nanosecond() - age.as_nanos() as i128),
         }
     }
-}
-
-fn signed(age: std::time::Duration) -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(age).unwrap_or(jiff::SignedDuration::MAX)
 }
 
 /// The IP address a text is, IPv4-mapped ones as IPv4.
 pub fn address(text: &[u8]) -> Option<IpAddr> {
     let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
     Some(ip.to_canonical())
+}
+
+/// A network of IPv4-mapped addresses as the IPv4 network it is.
+fn unmapped(network: Network) -> Network {
+    match network.address.to_canonical() {
+        address @ IpAddr::V4(_) if network.address.is_ipv6() && network.prefix >= 96 => Network {
+            address,
+            prefix: network.prefix - 96,
+        },
+        _ => network,
+    }
 }
 
 fn inside(ip: IpAddr, network: &Network) -> bool {

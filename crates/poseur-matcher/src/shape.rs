@@ -16,8 +16,8 @@ pub enum Shape {
     Flat(usize),
     /// A wrapping around payloads, which were appended to the caller's list.
     Envelope,
-    /// A list of records.
-    Batch(Handle),
+    /// Lists of records, which were appended to the caller's list.
+    Batch,
 }
 
 /// Recognises shapes.
@@ -93,8 +93,8 @@ impl Shapes {
         }
     }
 
-    /// The shape of an object, from what the walk found in it. Payloads of an envelope are appended
-    /// to `payloads`. Below the deepest envelope allowed (`wrapped_enough`) nothing is an envelope.
+    /// The shape of an object, from what the walk found in it. Payloads of an envelope, or lists of a
+    /// batch, are appended to `payloads`. Below the deepest envelope allowed (`wrapped_enough`) nothing is an envelope.
     pub fn of<R: Record + ?Sized>(
         &self,
         record: &R,
@@ -104,21 +104,18 @@ impl Shapes {
         payloads: &mut Vec<Handle>,
         scratch: &mut Vec<u8>,
     ) -> Shape {
-        let forced = self.forced.filter(|_| forced);
-        if let Some(Forced::Flat(schema)) = forced {
-            return Shape::Flat(schema);
-        }
         let before = payloads.len();
         let values = |paths: &[PathId], kind: Kind, payloads: &mut Vec<Handle>| {
             let values = paths.iter().flat_map(|&path| found.values(path));
             payloads.extend(values.filter(|&value| record.kind(value) == kind));
             payloads.len() > before
         };
-        if forced.is_none() {
-            let lists = self.elements.iter().flat_map(|&path| found.values(path));
-            if let Some(list) = lists.filter(|&value| record.kind(value) == Kind::List).next() {
-                return Shape::Batch(list);
-            }
+        if values(&self.elements, Kind::List, payloads) {
+            return Shape::Batch;
+        }
+        let forced = self.forced.filter(|_| forced);
+        if let Some(Forced::Flat(schema)) = forced {
+            return Shape::Flat(schema);
         }
         if !wrapped_enough && values(&self.objects, Kind::Map, payloads) {
             return Shape::Envelope;

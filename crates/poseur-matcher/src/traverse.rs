@@ -90,14 +90,21 @@ impl Traversal {
         if depth > MAX_DEPTH {
             return Err(Unreadable::TooDeep);
         }
-        match self.payload(plan, record, root, 0, depth, judge)? {
-            Some(list) => self.elements(plan, record, list, depth + 1, judge),
-            None => judge.finish(root),
+        let first = self.payloads.len();
+        if !self.payload(plan, record, root, 0, depth, judge)? {
+            return judge.finish(root);
         }
+        for at in first..self.payloads.len() {
+            let list = self.payloads[at];
+            self.elements(plan, record, list, depth + 1, judge)?;
+        }
+        self.payloads.truncate(first);
+        Ok(())
     }
 
-    /// An object to be judged for the record it is in. Answers with the list if it is a batch and
-    /// not wrapped in anything, because then its elements are records of their own.
+    /// An object to be judged for the record it is in. True if it is a batch and not wrapped in
+    /// anything, because then its elements are records of their own; its lists are then left in
+    /// `payloads`.
     fn payload<R: Record + ?Sized, J: Judge>(
         &mut self,
         plan: &Plan,
@@ -106,7 +113,7 @@ impl Traversal {
         envelopes: usize,
         depth: usize,
         judge: &mut J,
-    ) -> Result<Option<Handle>, Unreadable> {
+    ) -> Result<bool, Unreadable> {
         if depth > MAX_DEPTH {
             return Err(Unreadable::TooDeep);
         }
@@ -125,8 +132,13 @@ impl Traversal {
             Shape::Flat(schema) => {
                 judge.judge(record, root, &plan.schemas[schema], &self.found)?;
             }
-            Shape::Batch(list) if envelopes == 0 => return Ok(Some(list)),
-            Shape::Batch(list) => self.batch(plan, record, list, envelopes, depth, judge)?,
+            Shape::Batch if envelopes == 0 => return Ok(true),
+            Shape::Batch => {
+                for at in first..self.payloads.len() {
+                    let list = self.payloads[at];
+                    self.batch(plan, record, list, envelopes, depth, judge)?;
+                }
+            }
             Shape::Envelope => {
                 for at in first..self.payloads.len() {
                     let payload = self.payloads[at];
@@ -145,10 +157,10 @@ impl Traversal {
                     });
                     outcome?;
                 }
-                self.payloads.truncate(first);
             }
         }
-        Ok(None)
+        self.payloads.truncate(first);
+        Ok(false)
     }
 
     /// A batch inside an envelope: all of it belongs to the envelope.

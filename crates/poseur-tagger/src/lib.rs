@@ -4,6 +4,7 @@
 
 pub mod candidates;
 pub mod counts;
+pub mod frames;
 pub mod json;
 pub mod tag;
 pub mod tagger;

@@ -111,6 +111,9 @@ fn is_text(pattern: &Pattern, case: Case, value: &Scalar) -> bool {
     if let (Some(text), Scalar::Number(number)) = (pattern.as_equals(), value)
         && let Some(wanted) = fields::number(text.as_bytes())
     {
+        if let (Ok(wanted), Ok(number)) = (text.parse::<i128>(), number.parse::<i128>()) {
+            return wanted == number;
+        }
         return fields::number(number.as_bytes()) == Some(wanted);
     }
     fits(pattern, case, &value.text())

@@ -140,11 +140,7 @@ fn object(
 ) {
     let mut payloads = Vec::new();
     match (forced, classify(value)) {
-        (Forced::Flat(schema), _) => payloads.push(Payload {
-            schema,
-            value: value.clone(),
-        }),
-        (Forced::Auto, Kind::Batch) => {
+        (_, Kind::Batch) => {
             let mut number = number + 1;
             for (key, child) in members {
                 if let (b"records", Value::List(items)) = (key.as_slice(), child) {
@@ -154,6 +150,10 @@ fn object(
             }
             return;
         }
+        (Forced::Flat(schema), _) => payloads.push(Payload {
+            schema,
+            value: value.clone(),
+        }),
         (Forced::Auto, Kind::Flat(_)) => follow(value, 0, &mut payloads),
         (_, _) => {
             for inner in payloads_of(value) {

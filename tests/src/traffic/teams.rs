@@ -190,7 +190,7 @@ fn background(this: &mut Gen, order: Order, out: &mut Vec<u8>) {
             body.text(
                 "ObjectId",
                 this.rng
-                    .word(&["Unknown (Unknown)", "desktop (1fec8e78)", "web (5e3ce6c0)"]),
+                    .word(&["Unknown (Unknown)", "desktop (b05e93f1)", "web (7c41d0a2)"]),
             );
             client(this, order, &mut body, 60);
             body.number("CommunicationSubType", 0);
