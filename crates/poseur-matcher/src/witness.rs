@@ -99,7 +99,10 @@ impl SchemaPlan {
                 poseur_rule::model::Field::Name(name) => name,
                 poseur_rule::model::Field::Any => "",
             };
-            let discriminating = self.schema.discriminating.iter().any(|known| known == name);
+            // What one schema knows to discriminate does so in all shapes, and the same literal for
+            // all of them keeps the search short.
+            let mut known = plan.schemas.iter().flat_map(|plan| &plan.schema.discriminating);
+            let discriminating = known.any(|known| known == name);
             return Some(Witness {
                 literals: vec![literal],
                 rank: if discriminating { DISCRIMINATING } else { VALUE },

@@ -322,7 +322,8 @@ mod tests {
         // Every text of x and line feed up to a length, with every frame size, limit and read size.
         for length in 0..=7 {
             for bits in 0..1u32 << length {
-                let byte = |at| if bits >> at & 1 == 1 { b'\n' } else { b'x' };
+                let is_end = |at: u32| (bits >> at) & 1 == 1;
+                let byte = |at| if is_end(at) { b'\n' } else { b'x' };
                 let input: Vec<u8> = (0..length).map(byte).collect();
                 for size in 1..=4 {
                     for longest in 1..=4 {
