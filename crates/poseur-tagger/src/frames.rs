@@ -148,7 +148,11 @@ impl<R: Read> Frames<R> {
         let mut filled = self.rest.len();
         let mut searched = if self.unsearched { 0 } else { filled };
         // The rest can be most of a long line, which needs as much room again.
-        let room = if filled < self.size { self.size } else { self.grown(filled) };
+        let room = if filled < self.size {
+            self.size
+        } else {
+            self.grown(filled)
+        };
         frame.begin(&self.rest, room);
         self.rest.clear();
         self.rest.shrink_to(self.size);
@@ -277,7 +281,8 @@ mod tests {
     /// Reads everything, and checks what holds for every frame.
     fn framed(input: impl Read, size: usize, longest: usize) -> (Lines, Counts) {
         let mut frames = Frames::with_sizes(input, size, longest);
-        let (mut frame, mut lines, mut counts) = (Frame::default(), Lines::new(), Counts::default());
+        let (mut frame, mut lines, mut counts) =
+            (Frame::default(), Lines::new(), Counts::default());
         let mut ended = false;
         while frames.next(&mut frame).unwrap() {
             let bytes = frame.bytes();
@@ -352,7 +357,11 @@ mod tests {
 
     #[test]
     fn an_error_comes_after_everything_before_it() {
-        let reads = [Ok(b"a\nb".to_vec()), Err(io::Error::other("gone")), Ok(b"c".to_vec())];
+        let reads = [
+            Ok(b"a\nb".to_vec()),
+            Err(io::Error::other("gone")),
+            Ok(b"c".to_vec()),
+        ];
         let mut frames = Frames::new(Script(reads.into()));
         let mut frame = Frame::default();
         assert!(frames.next(&mut frame).unwrap());
@@ -367,7 +376,15 @@ mod tests {
     #[test]
     fn memory_grows_for_a_long_line_and_shrinks_again() {
         let line = |length: usize| [vec![b'x'; length], vec![b'\n']].concat();
-        let input = [line(10), line(1000), line(10), line(20), line(5000), line(10)].concat();
+        let input = [
+            line(10),
+            line(1000),
+            line(10),
+            line(20),
+            line(5000),
+            line(10),
+        ]
+        .concat();
         let mut frames = Frames::with_sizes(Script::of(&input, &[64]), 64, 2000);
         let (mut frame, mut most, mut out) = (Frame::default(), 0, Vec::new());
         while frames.next(&mut frame).unwrap() {

@@ -1,0 +1,74 @@
+//! What can go wrong, and the exit code it means.
+
+use std::io;
+
+use poseur_rule::error::LoadError;
+
+/// Everything was done.
+pub const DONE: u8 = 0;
+/// Something failed while running: an input, the output.
+pub const FAILED: u8 = 1;
+/// Rules, exceptions or schemas are bad. The code that Vector uses.
+pub const REFUSED: u8 = 78;
+
+/// Why a command did not do all of its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Rules, exceptions or schemas were refused. Nothing was read or written.
+    #[error("{} error(s) in rules, exceptions or schemas", .0.len())]
+    Refused(Vec<LoadError>),
+    /// The output cannot be written.
+    #[error("{name}: cannot be written: {error}")]
+    Output {
+        /// The file, or `standard output`.
+        name: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Writing would destroy an input.
+    #[error("{name}: is an input too: write to another file")]
+    OutputIsInput {
+        /// The file.
+        name: String,
+    },
+    /// No loaded rule has the id, or several have.
+    #[error("{0}")]
+    Rule(String),
+    /// The reader of the output went away, as `head` does. That is no failure.
+    #[error("the reader of the output went away")]
+    ClosedPipe,
+    /// What failed has been told already, as it happened.
+    #[error("some inputs could not be read to their end")]
+    Inputs,
+}
+
+impl Error {
+    /// An error of writing to `name`.
+    pub fn output(name: impl Into<String>, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Error::ClosedPipe,
+            _ => Error::Output {
+                name: name.into(),
+                error,
+            },
+        }
+    }
+
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Refused(_) => REFUSED,
+            Error::ClosedPipe => DONE,
+            _ => FAILED,
+        }
+    }
+
+    /// The lines to print; none if there is nothing left to tell.
+    pub fn messages(&self) -> Vec<String> {
+        match self {
+            Error::Refused(errors) => errors.iter().map(ToString::to_string).collect(),
+            Error::ClosedPipe | Error::Inputs => Vec::new(),
+            other => vec![other.to_string()],
+        }
+    }
+}
