@@ -114,7 +114,7 @@ pub struct Sources {
 #[command(next_help_heading = "Input")]
 pub struct Input {
     /// Files to read, in this order; `-` or none is standard input. .gz and .zst are decompressed
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", help_heading = "Arguments")]
     pub files: Vec<PathBuf>,
 
     /// How many threads decide about records; 0 is one for each core. The order stays
@@ -235,7 +235,7 @@ pub enum Format {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// Files to read; `-` or none is standard input. .gz and .zst are decompressed
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", help_heading = "Arguments")]
     pub files: Vec<PathBuf>,
 
     /// Explain only the rule with this id, or with an id that begins so

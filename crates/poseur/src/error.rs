@@ -17,6 +17,9 @@ pub enum Error {
     /// Rules, exceptions or schemas were refused. Nothing was read or written.
     #[error("{} error(s) in rules, exceptions or schemas", .0.len())]
     Refused(Vec<LoadError>),
+    /// The same, told in a report already.
+    #[error("{0} error(s): see the report")]
+    Check(usize),
     /// The output cannot be written.
     #[error("{name}: cannot be written: {error}")]
     Output {
@@ -57,7 +60,7 @@ impl Error {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) => REFUSED,
+            Error::Refused(_) | Error::Check(_) => REFUSED,
             Error::ClosedPipe => DONE,
             _ => FAILED,
         }

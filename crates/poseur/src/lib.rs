@@ -3,16 +3,23 @@
 //! [`main`] is the whole of it; the modules are public for tests.
 
 pub mod args;
+pub mod check;
 pub mod compressed;
 pub mod error;
+pub mod explain;
+pub mod hunt;
 pub mod input;
+pub mod json;
 pub mod load;
 pub mod output;
 pub mod pipeline;
+pub mod rules;
 pub mod run;
+pub mod shell;
 pub mod summary;
 pub mod tag;
 pub mod terminal;
+pub mod words;
 
 use std::process::ExitCode;
 
@@ -38,6 +45,11 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Error> {
     match arguments.command {
         Command::Tag(args) => tag::run(&args),
-        _ => todo!(),
+        Command::Hunt(args) => hunt::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Rules { command } => rules::run(&command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { out } => shell::man(out.as_deref()),
     }
 }

@@ -76,6 +76,16 @@ fn standard_output() -> io::Result<File> {
     }
 }
 
+/// Prints something short on standard output.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print(text: &[u8]) -> Result<(), Error> {
+    let mut file = standard_output().map_err(|error| Error::output(STANDARD, error))?;
+    file.write_all(text)
+        .map_err(|error| Error::output(STANDARD, error))
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)

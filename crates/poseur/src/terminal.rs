@@ -5,6 +5,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -190,9 +191,19 @@ pub fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 /// Messages on standard error, beside a progress bar if there is one.
 #[derive(Debug, Clone, Default)]
 pub struct Messages {
-    bar: Option<ProgressBar>,
+    bar: Option<Arc<Bar>>,
     failed: Arc<AtomicBool>,
 }
+
+#[derive(Debug)]
+struct Bar {
+    bar: ProgressBar,
+    started: Instant,
+    shown: AtomicBool,
+}
+
+/// Work that takes no longer needs no progress bar.
+const SHORT: Duration = Duration::from_millis(500);
 
 impl Messages {
     /// Messages without a progress bar.
@@ -205,7 +216,7 @@ impl Messages {
         if !io::stderr().is_terminal() {
             return Messages::new();
         }
-        let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden());
         let template = "{bar:32} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -218,15 +229,25 @@ impl Messages {
 
     /// So many bytes of input were read.
     pub fn advance(&self, bytes: u64) {
-        if let Some(bar) = &self.bar {
-            bar.inc(bytes);
+        let Some(Bar {
+            bar,
+            started,
+            shown,
+        }) = self.bar.as_deref()
+        else {
+            return;
+        };
+        bar.inc(bytes);
+        if !shown.load(Ordering::Relaxed) && started.elapsed() > SHORT {
+            shown.store(true, Ordering::Relaxed);
+            bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 
     /// Runs something that writes to the terminal, with the bar out of the way.
     pub fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
-            Some(bar) => bar.suspend(write),
+            Some(bar) => bar.bar.suspend(write),
             None => write(),
         }
     }
@@ -234,7 +255,7 @@ impl Messages {
     /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            bar.bar.finish_and_clear();
         }
     }
 
