@@ -221,8 +221,13 @@ impl Messages {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        let bar = Bar {
+            bar,
+            started: Instant::now(),
+            shown: AtomicBool::new(false),
+        };
         Messages {
-            bar: Some(bar),
+            bar: Some(Arc::new(bar)),
             failed: Arc::default(),
         }
     }
