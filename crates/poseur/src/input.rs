@@ -203,7 +203,7 @@ impl<R: BufRead> BufRead for Watched<R> {
 pub fn total_size(files: &[PathBuf]) -> Option<u64> {
     let sizes = or_standard_input(files).into_iter().map(|path| {
         let about = about(&path)?;
-        about.is_file().then(|| about.len())
+        about.is_file().then_some(about.len())
     });
     sizes.sum()
 }

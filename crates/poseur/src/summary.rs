@@ -82,11 +82,8 @@ mod tests {
 
     #[test]
     fn figures_are_aligned() {
-        let mut counts = Counts {
-            records: 12,
-            bytes: 34567,
-            ..Counts::default()
-        };
+        let mut counts = Counts::default();
+        (counts.records, counts.bytes) = (12, 34567);
         counts.unreadable(Unreadable::Broken);
         counts.unreadable(Unreadable::TooLong);
         let wanted = "\

@@ -109,7 +109,7 @@ fn duration(age: Duration) -> String {
     ];
     let (size, unit) = units
         .into_iter()
-        .find(|(size, _)| seconds % size == 0)
+        .find(|(size, _)| seconds.is_multiple_of(*size))
         .unwrap_or((1, "second"));
     let count = seconds / size;
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
