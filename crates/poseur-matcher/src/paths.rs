@@ -22,6 +22,9 @@ impl PathId {
 #[derive(Debug, Clone)]
 pub struct Paths {
     nodes: Vec<Node>,
+    /// By node: is it wanted, does a path lead on from it. Apart, because a reader asks for every
+    /// key it knows.
+    flags: Vec<(bool, bool)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -37,6 +40,7 @@ impl Default for Paths {
     fn default() -> Self {
         Paths {
             nodes: vec![Node::default()],
+            flags: Vec::new(),
         }
     }
 }
@@ -45,7 +49,8 @@ impl Paths {
     /// Adds a dotted path and says which node it ends at. Call [`Paths::finish`] before reading.
     pub fn add(&mut self, path: &str) -> PathId {
         let mut at = PathId::ROOT;
-        for name in path.split('.') {
+        // An empty name cannot be a key of its own in the tables; no field has one.
+        for name in path.split('.').filter(|name| !name.is_empty()) {
             at = self.step(at, name);
         }
         self.nodes[at.index()].wanted = true;
@@ -76,6 +81,8 @@ impl Paths {
             self.spellings(PathId(at as u32), "", &mut keys);
             self.nodes[at].keys = Keys::new(keys);
         }
+        let flags = self.nodes.iter().map(|node| (node.wanted, !node.children.is_empty()));
+        self.flags = flags.collect();
     }
 
     fn spellings(&self, from: PathId, prefix: &str, out: &mut Vec<(String, PathId)>) {
@@ -121,24 +128,66 @@ impl Paths {
     /// Whether values at this node are asked for.
     #[inline]
     pub fn wanted(&self, at: PathId) -> bool {
-        self.nodes[at.index()].wanted
+        self.flags[at.index()].0
     }
 
     /// Whether any path leads on from this node.
     #[inline]
     pub fn leads_on(&self, at: PathId) -> bool {
-        !self.nodes[at.index()].children.is_empty()
+        self.flags[at.index()].1
     }
 }
 
 /// An open-addressing table from key to node. Most keys of a record are not in it, so a miss must
-/// be cheap: a bit per key length answers most of them.
+/// be cheap: a bit per key length answers most of them, and both ends of the key the rest, without
+/// following a pointer.
 #[derive(Debug, Clone, Default)]
 struct Keys {
     /// Bit `n % 64` is set if a key of length `n` exists.
     lengths: u64,
-    /// Power-of-two number of places; `None` is free.
-    places: Vec<Option<(Box<[u8]>, PathId)>>,
+    /// Power-of-two number of places.
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    ends: Ends,
+    /// Free if empty: no path has an empty key to itself.
+    key: Box<[u8]>,
+    id: PathId,
+}
+
+/// The length of a key and its first and last eight bytes, which may overlap: all there is to know
+/// about a key of up to 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    head: u64,
+    tail: u64,
+    length: usize,
+}
+
+impl Ends {
+    #[inline]
+    fn of(key: &[u8]) -> Ends {
+        let length = key.len();
+        let (head, tail) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+            _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+                (Some(head), Some(tail)) => (
+                    u64::from(u32::from_le_bytes(*head)),
+                    u64::from(u32::from_le_bytes(*tail)),
+                ),
+                _ => (key.iter().fold(0, |head, &byte| head << 8 | u64::from(byte)), 0),
+            },
+        };
+        Ends { head, tail, length }
+    }
+
+    #[inline]
+    fn hash(self) -> usize {
+        let mixed = (self.head ^ self.tail.rotate_left(29)).wrapping_add(self.length as u64);
+        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
+    }
 }
 
 impl Keys {
@@ -147,17 +196,27 @@ impl Keys {
             return Keys::default();
         }
         let size = (keys.len() * 2).next_power_of_two();
+        let free = Place {
+            ends: Ends::of(b""),
+            key: Box::default(),
+            id: PathId::ROOT,
+        };
         let mut table = Keys {
             lengths: 0,
-            places: vec![None; size],
+            places: vec![free; size],
         };
         for (key, id) in keys {
+            let ends = Ends::of(key.as_bytes());
             table.lengths |= 1 << (key.len() % 64);
-            let mut at = hash(key.as_bytes()) & (size - 1);
-            while table.places[at].is_some() {
+            let mut at = ends.hash() & (size - 1);
+            while !table.places[at].key.is_empty() {
                 at = (at + 1) & (size - 1);
             }
-            table.places[at] = Some((key.into_bytes().into_boxed_slice(), id));
+            table.places[at] = Place {
+                ends,
+                key: key.into_bytes().into_boxed_slice(),
+                id,
+            };
         }
         table
     }
@@ -167,31 +226,20 @@ impl Keys {
         if self.lengths & (1 << (key.len() % 64)) == 0 {
             return None;
         }
+        let ends = Ends::of(key);
         let mask = self.places.len() - 1;
-        let mut at = hash(key) & mask;
-        while let Some((known, id)) = &self.places[at] {
-            if **known == *key {
-                return Some(*id);
+        let mut at = ends.hash() & mask;
+        loop {
+            let place = &self.places[at];
+            if place.ends == ends && (ends.length <= 16 || *place.key == *key) {
+                return (ends.length > 0).then_some(place.id);
+            }
+            if place.ends.length == 0 {
+                return None;
             }
             at = (at + 1) & mask;
         }
-        None
     }
-}
-
-/// Length, both ends and the middle tell the keys of log records apart well enough.
-#[inline]
-fn hash(key: &[u8]) -> usize {
-    let n = key.len();
-    if n == 0 {
-        return 0;
-    }
-    let mixed = (n as u64)
-        | (key[0] as u64) << 8
-        | (key[n - 1] as u64) << 16
-        | (key[n / 2] as u64) << 24
-        | (key[n / 3] as u64) << 32;
-    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
 }
 
 #[cfg(test)]

@@ -71,14 +71,20 @@ impl Lines {
         visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
     ) {
         self.counts.bytes += buffer.len() as u64;
-        self.counts.records += lines_in(buffer);
         let mut from = 0;
-        while let Some(hit) = self.candidates.next(buffer, from) {
+        loop {
+            let next = self.candidates.next(buffer, from);
+            self.counts.records += next.lines;
+            let Some(hit) = next.hit else { break };
             let start = memrchr(b'\n', &buffer[from..hit]).map_or(from, |at| from + at + 1);
-            let end = memchr(b'\n', &buffer[hit..]).map_or(buffer.len(), |at| hit + at);
+            let end = memchr(b'\n', &buffer[hit..]).map(|at| hit + at);
+            self.counts.records += end.is_some() as u64;
+            let end = end.unwrap_or(buffer.len());
             from = end + 1;
             self.line(buffer, start..end, now, visit);
         }
+        // A last line without its line feed is a record all the same.
+        self.counts.records += !matches!(buffer.last(), None | Some(b'\n')) as u64;
     }
 
     fn line(
@@ -136,12 +142,6 @@ impl Lines {
         document.check()?;
         self.matcher.explain(&document, now, &mut self.scratch)
     }
-}
-
-/// How many lines a buffer has; a last one without line feed counts.
-fn lines_in(buffer: &[u8]) -> u64 {
-    let unfinished = !matches!(buffer.last(), None | Some(b'\n'));
-    memchr::memchr_iter(b'\n', buffer).count() as u64 + unfinished as u64
 }
 
 /// A record that has a verdict.

@@ -209,16 +209,19 @@ impl<'a> Document<'a> {
         while let Some(quote) = self.next_member(&mut at)? {
             let close = self.string_end(quote)?;
             let value = self.member_value(close)?;
-            let (child, dotted) = self.with_key(quote, close, |key| {
-                (paths.child(node, key), memchr(b'.', key).is_some())
-            });
-            if dotted {
-                let end = self.value_end(value)?;
-                let handle = Handle { start: value, end };
+            let child = if self.index.has_marks(quote + 1, close - 1) {
                 self.with_key(quote, close, |key| {
-                    paths.passed_by(node, key, |path| found.push_beyond(path, handle));
-                });
-            }
+                    if memchr(b'.', key).is_some()
+                        && let Ok(end) = self.value_end(value)
+                    {
+                        let handle = Handle { start: value, end };
+                        paths.passed_by(node, key, |path| found.push_beyond(path, handle));
+                    }
+                    paths.child(node, key)
+                })
+            } else {
+                paths.child(node, &self.bytes[quote + 1..close - 1])
+            };
             let Some(child) = child else {
                 at = self.value_end(value)?;
                 continue;
@@ -344,7 +347,8 @@ impl Record for Document<'_> {
             return &self.bytes[value.start..value.end];
         }
         let content = self.content(value);
-        if !self.index.has_backslashes() || memchr(b'\\', content).is_none() {
+        let marked = self.index.has_backslashes() && self.index.has_marks(value.start, value.end);
+        if !marked || memchr(b'\\', content).is_none() {
             return content;
         }
         scratch.clear();

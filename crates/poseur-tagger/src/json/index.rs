@@ -14,6 +14,19 @@ struct Block {
     opens: u64,
     /// `}` and `]` outside strings.
     closes: u64,
+    /// Backslashes, anywhere.
+    backslashes: u64,
+    /// Dots, anywhere.
+    dots: u64,
+}
+
+impl Block {
+    /// What makes a key more than its bytes. Joined only here, where it is asked for: in the loop
+    /// that makes the maps the compiler takes the joined vectors apart bit by bit (0.7 instead of
+    /// 1.1 GB/s for a walk).
+    fn marks(&self) -> u64 {
+        self.backslashes | self.dots
+    }
 }
 
 /// The bitmaps of one document. Reused from document to document.
@@ -42,6 +55,7 @@ struct Raw {
     backslashes: u64,
     opens: u64,
     closes: u64,
+    dots: u64,
 }
 
 impl Index {
@@ -90,6 +104,27 @@ impl Index {
     /// Whether the document ends inside a string.
     pub fn ends_in_string(&self) -> bool {
         self.open_string
+    }
+
+    /// Whether there is a backslash or a dot among these bytes.
+    #[inline]
+    pub fn has_marks(&self, from: usize, to: usize) -> bool {
+        if from >= to {
+            return false;
+        }
+        let (first, last) = (from / 64, (to - 1) / 64);
+        let after_first = self.blocks[first].marks() & (!0 << (from % 64));
+        if first == last {
+            return after_first & (!0 >> (63 - (to - 1) % 64)) != 0;
+        }
+        after_first != 0 || self.has_marks_across(first, to)
+    }
+
+    #[inline(never)]
+    fn has_marks_across(&self, first: usize, to: usize) -> bool {
+        let last = (to - 1) / 64;
+        self.blocks[last].marks() & (!0 >> (63 - (to - 1) % 64)) != 0
+            || self.blocks[first + 1..last].iter().any(|block| block.marks() != 0)
     }
 
     /// Position of the first string delimiter at or after `from`.
@@ -151,6 +186,8 @@ fn block(raw: Raw, carry: &mut Carry, prefix_xor: impl Fn(u64) -> u64) -> Block 
         quotes,
         opens: raw.opens & !in_string,
         closes: raw.closes & !in_string,
+        backslashes: raw.backslashes,
+        dots: raw.dots,
     }
 }
 
@@ -186,6 +223,7 @@ mod portable {
             backslashes: map(|byte| byte == b'\\'),
             opens: map(|byte| byte == b'{' || byte == b'['),
             closes: map(|byte| byte == b'}' || byte == b']'),
+            dots: map(|byte| byte == b'.'),
         }
     }
 
@@ -224,19 +262,24 @@ mod avx2 {
         let fold = _mm256_set1_epi8(0x20);
         let (low_folded, high_folded) = (_mm256_or_si256(low, fold), _mm256_or_si256(high, fold));
         Raw {
-            quotes: equal(low, high, b'"'),
-            backslashes: equal(low, high, b'\\'),
-            opens: equal(low_folded, high_folded, b'{'),
-            closes: equal(low_folded, high_folded, b'}'),
+            quotes: bits(equal(low, b'"'), equal(high, b'"')),
+            backslashes: bits(equal(low, b'\\'), equal(high, b'\\')),
+            opens: bits(equal(low_folded, b'{'), equal(high_folded, b'{')),
+            closes: bits(equal(low_folded, b'}'), equal(high_folded, b'}')),
+            dots: bits(equal(low, b'.'), equal(high, b'.')),
         }
     }
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn equal(low: __m256i, high: __m256i, byte: u8) -> u64 {
-        let byte = _mm256_set1_epi8(byte as i8);
-        let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(low, byte)) as u32;
-        let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(high, byte)) as u32;
+    fn equal(bytes: __m256i, byte: u8) -> __m256i {
+        _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8))
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn bits(low: __m256i, high: __m256i) -> u64 {
+        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
         low as u64 | (high as u64) << 32
     }
 
@@ -298,6 +341,10 @@ mod tests {
             assert_eq!(index.ends_in_string(), quotes.len() % 2 == 1);
             assert_eq!(index.has_backslashes(), text.contains(&b'\\'));
         }
+        for (from, to) in (0..text.len()).flat_map(|from| [(from, from + 1), (from, text.len()), (from / 2, from)]) {
+            let expected = text[from..to].iter().any(|byte| matches!(byte, b'.' | b'\\'));
+            assert_eq!(fast.has_marks(from, to), expected, "{from}..{to}");
+        }
         for from in 0..text.len() {
             let expected = quotes.iter().copied().find(|&at| at >= from);
             assert_eq!(fast.next_quote(from), expected);
@@ -330,7 +377,7 @@ mod tests {
         #[test]
         fn agrees_with_the_plain_reading(
             text in proptest::collection::vec(
-                prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'x'), any::<u8>()],
+                prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'.'), Just(b'x'), any::<u8>()],
                 0..300,
             )
         ) {

@@ -4,9 +4,13 @@
 //! are searched for in whole buffers; the stretches between hits are passed on unseen. A JSON
 //! record can spell any ASCII character as `\u00xx`, so that escape is always searched for too.
 
+mod pairs;
+
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, MatchKind};
-use memchr::memmem::Finder;
+
+use self::pairs::Pair;
+pub use self::pairs::Outcome;
 
 /// A record that holds this may spell a witness with escapes.
 const ESCAPE: &str = r"\u00";
@@ -27,8 +31,9 @@ enum Search {
     All,
     /// No record is.
     None,
-    One(Finder<'static>),
-    /// Vector search: five times as fast as the automaton for a few literals.
+    /// A few literals, and lines counted in the same pass.
+    Pairs(Vec<Pair>),
+    /// Vector search for some more: five times as fast as the automaton for them.
     Packed(packed::Searcher),
     Automaton(AhoCorasick),
 }
@@ -73,31 +78,36 @@ impl Candidates {
         match self.search {
             Search::All => "every record",
             Search::None => "no record",
-            Search::One(_) => "one literal",
+            Search::Pairs(_) => "pairs of bytes",
             Search::Packed(_) => "packed",
             Search::Automaton(_) => "automaton",
         }
     }
 
-    /// Position of a byte of the next candidate at or after `from`.
+    /// Where the next candidate at or after `from` is (the position of any of its bytes), and how
+    /// many line feeds come before that place.
     #[inline]
-    pub fn next(&self, buffer: &[u8], from: usize) -> Option<usize> {
-        let rest = buffer.get(from..).filter(|rest| !rest.is_empty())?;
+    pub fn next(&self, buffer: &[u8], from: usize) -> Outcome {
+        let rest = buffer.get(from..).unwrap_or_default();
         let hit = match &self.search {
-            Search::All => Some(0),
-            Search::None => None,
-            Search::One(finder) => finder.find(rest),
+            Search::Pairs(pairs) if !rest.is_empty() => return pairs::find(pairs, buffer, from),
+            Search::Pairs(_) | Search::None => None,
+            Search::All => (!rest.is_empty()).then_some(0),
             Search::Packed(searcher) => searcher.find(rest).map(|hit| hit.start()),
             Search::Automaton(automaton) => automaton.find(rest).map(|hit| hit.start()),
         };
-        hit.map(|at| from + at)
+        let passed = &rest[..hit.unwrap_or(rest.len())];
+        Outcome {
+            hit: hit.map(|at| from + at),
+            lines: memchr::memchr_iter(b'\n', passed).count() as u64,
+        }
     }
 }
 
 impl Search {
     fn new(literals: &[String]) -> Search {
-        if let [literal] = literals {
-            return Search::One(Finder::new(literal.as_bytes()).into_owned());
+        if literals.len() <= pairs::MOST && pairs::available() {
+            return Search::Pairs(literals.iter().map(|literal| Pair::new(literal)).collect());
         }
         if literals.len() <= MOST_PACKED {
             let mut builder = packed::Config::new().builder();
@@ -128,13 +138,14 @@ mod tests {
             (r"Chat\\u0043reated", Some(5)),
             ("IsExternalThread", Some(0)),
         ] {
-            assert_eq!(search.next(text.as_bytes(), 0), expected, "{text}");
+            assert_eq!(search.next(text.as_bytes(), 0).hit, expected, "{text}");
         }
-        assert_eq!(search.next(b"ChatCreated", 1), None);
-        assert_eq!(search.next(b"ChatCreated", 99), None);
-        assert_eq!(Candidates::all().next(b"abc", 2), Some(2));
-        assert_eq!(Candidates::all().next(b"abc", 3), None);
-        assert_eq!(Candidates::new(Some(vec![])).next(b"abc", 0), None);
+        assert_eq!(search.next(b"ChatCreated", 1).hit, None);
+        assert_eq!(search.next(b"ChatCreated", 99).hit, None);
+        assert_eq!(Candidates::all().next(b"abc", 2).hit, Some(2));
+        assert_eq!(Candidates::all().next(b"abc", 3).hit, None);
+        let none = Candidates::new(Some(vec![])).next(b"a\nb\nc", 1);
+        assert_eq!((none.hit, none.lines), (None, 2));
     }
 
     #[test]
@@ -143,7 +154,8 @@ mod tests {
         let search = Candidates::new(Some(literals.clone()));
         assert_eq!(search.method(), "automaton");
         for literal in literals {
-            assert_eq!(search.next(format!("..{literal}").as_bytes(), 0), Some(2));
+            let outcome = search.next(format!(".\n{literal}").as_bytes(), 0);
+            assert_eq!((outcome.hit, outcome.lines), (Some(2), 1));
         }
     }
 }
