@@ -16,13 +16,12 @@ pub fn string(text: &[u8], out: &mut Vec<u8>) {
 /// Appends a text as the inside of a JSON string with the least escaping: `"`, `\` and control
 /// characters; all other bytes as they are.
 pub fn escape(text: &[u8], out: &mut Vec<u8>) {
-    let mut done = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&text[done..at]);
-        done = at + 1;
+    let mut rest = text;
+    loop {
+        let plain = plain_length(rest);
+        out.extend_from_slice(&rest[..plain]);
+        let Some(&byte) = rest.get(plain) else { return };
+        rest = &rest[plain + 1..];
         let short = match byte {
             b'"' => b'"',
             b'\\' => b'\\',
@@ -41,7 +40,29 @@ pub fn escape(text: &[u8], out: &mut Vec<u8>) {
         };
         out.extend_from_slice(&[b'\\', short]);
     }
-    out.extend_from_slice(&text[done..]);
+}
+
+/// How many bytes from the start stand in a JSON string as they are.
+fn plain_length(text: &[u8]) -> usize {
+    let (words, _) = text.as_chunks::<8>();
+    let whole = words.iter().take_while(|word| specials(u64::from_le_bytes(**word)) == 0);
+    let start = whole.count() * 8;
+    let rest = text[start..].iter();
+    let plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+    start + rest.take_while(plain).count()
+}
+
+/// Bits are set if any of eight bytes is a quote, a backslash or a control character; the lowest
+/// one is in the first such byte.
+#[inline]
+pub fn specials(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    // Borrows only reach bytes after the first zero, so the lowest bit is exact.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = zero(word ^ (ONES * b'"' as u64));
+    let backslash = zero(word ^ (ONES * b'\\' as u64));
+    (control | quote | backslash) & (ONES << 7)
 }
 
 #[cfg(test)]

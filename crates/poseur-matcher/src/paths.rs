@@ -221,7 +221,7 @@ impl Keys {
         table
     }
 
-    #[inline]
+    #[inline(always)]
     fn get(&self, key: &[u8]) -> Option<PathId> {
         if self.lengths & (1 << (key.len() % 64)) == 0 {
             return None;

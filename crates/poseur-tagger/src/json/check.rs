@@ -3,6 +3,7 @@
 //! The reader that decides about records takes validity on trust to be quick. Before anything is
 //! written because of a document, it passes here.
 
+use poseur_matcher::json::specials;
 use poseur_matcher::record::{MAX_DEPTH, Unreadable};
 
 /// Checks a document that is one JSON value with nothing but white space around it.
@@ -137,16 +138,8 @@ impl Check<'_> {
     /// Skips eight bytes at a time while none of them needs a look.
     #[inline]
     fn skip_plain(&mut self) {
-        const ONES: u64 = u64::MAX / 255;
-        const HIGH: u64 = ONES << 7;
-        // Set high bits where a byte is zero; exact up to the first one, which is all that counts.
-        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
         while let Some(bytes) = self.text[self.at..].first_chunk::<8>() {
-            let word = u64::from_le_bytes(*bytes);
-            let control = word.wrapping_sub(ONES * 0x20) & !word;
-            let quote = zero(word ^ (ONES * b'"' as u64));
-            let backslash = zero(word ^ (ONES * b'\\' as u64));
-            let special = (control | quote | backslash) & HIGH;
+            let special = specials(u64::from_le_bytes(*bytes));
             if special != 0 {
                 self.at += (special.trailing_zeros() / 8) as usize;
                 return;

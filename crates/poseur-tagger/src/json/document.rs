@@ -166,7 +166,7 @@ impl<'a> Document<'a> {
     }
 
     /// Position after the value that starts at `at`.
-    #[inline]
+    #[inline(always)]
     fn value_end(&self, at: usize) -> Result<usize, Unreadable> {
         match self.byte(at)? {
             b'"' => self.string_end(at),
