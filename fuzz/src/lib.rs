@@ -1,1 +1,107 @@
+//! The fuzz targets, as functions: a fuzzer calls them, and a test replays the corpus through them
+//! on the stable compiler.
 
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use poseur_matcher::found::Found;
+use poseur_matcher::paths::Paths;
+use poseur_matcher::record::{Handle, Kind, Record};
+use poseur_tagger::json::check::check;
+use poseur_tagger::json::document::{Document, Pool};
+use poseur_tagger::json::index::Index;
+use poseur_tests::agreement::Agreement;
+use poseur_tests::reference::json;
+use poseur_tests::strategies::now;
+
+/// The JSON reader on any bytes: never a panic; valid exactly when the plain parser says so; and a
+/// valid document reads the same.
+///
+/// # Panics
+/// If it does not.
+pub fn json_reader(data: &[u8]) {
+    let body = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data);
+    let plain = json::parse(body);
+    assert_eq!(check(body).is_ok(), plain.is_ok(), "validity differs from the plain parser");
+
+    let mut paths = Paths::default();
+    for path in ["a", "a.b", "a.b.c", "o365.audit.Members", "user.email"] {
+        paths.add(path);
+    }
+    paths.finish();
+    let mut found = Found::new(paths.len());
+    let (mut index, pool) = (Index::default(), Pool::default());
+    let Ok(document) = Document::new(data, &mut index, &pool) else {
+        return;
+    };
+    let root = document.root();
+    if document.kind(root) == Kind::Map {
+        let walked = document.walk(root, &paths, &mut found);
+        assert!(walked.is_ok() || plain.is_err(), "a valid object cannot be walked");
+        let _ = document.members(root, |_, _, _| {});
+    }
+    visit(&document, root);
+    if let Ok(plain) = plain {
+        let mut compact = Vec::new();
+        document.write_json(root, &mut compact);
+        assert_eq!(compact, json::compact(&plain.value), "a valid document reads differently");
+    }
+}
+
+/// Asks everything of every value.
+fn visit(record: &dyn Record, value: Handle) {
+    let mut scratch = Vec::new();
+    let _ = record.leaves(value, &mut |leaf| {
+        assert!(!matches!(record.kind(leaf), Kind::List | Kind::Map), "a leaf is no scalar");
+        record.text(leaf, &mut scratch);
+        record.open(leaf, &mut |inner| {
+            inner.write_json(inner.root(), &mut Vec::new());
+        });
+        ControlFlow::Continue(())
+    });
+    let _ = record.elements(value, &mut |element| {
+        record.kind(element);
+        ControlFlow::Continue(())
+    });
+}
+
+/// The whole tagger against the reference evaluator, on any lines.
+///
+/// # Panics
+/// If they differ.
+pub fn tagger(data: &[u8]) {
+    thread_local! {
+        static AGREEMENT: RefCell<Agreement> =
+            RefCell::new(Agreement::new(&poseur_rule::pack::built_in(), None));
+    }
+    AGREEMENT.with_borrow_mut(|agreement| agreement.check_lines(data, now()));
+}
+
+/// Records that rules of the fuzzer's making are tried on.
+const RECORDS: [&str; 3] = [
+    r#"{"Operation":"ChatCreated","Workload":"MicrosoftTeams","UserId":"helpdesk@a.example","Members":[{"DisplayName":"Help Desk","UPN":"helpdesk@a.example"}],"ParticipantInfo":{"HasGuestUsers":false}}"#,
+    r#"{"IsExternalThread":true,"RecipientDetails":[{"RecipientDisplayName":"IT Support"}],"Timestamp":"2026-02-28T12:00:00Z"}"#,
+    r#"{"a":{"b":[1,"x",null,true,"10.0.0.1"]},"message":"text","EventID":4625,"c":"X*y"}"#,
+];
+
+/// The Sigma front end on any text: never a panic or a hang; what it loads compiles, and judges as
+/// the reference does.
+///
+/// # Panics
+/// If it does not.
+pub fn sigma(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let documents = poseur_rule::sigma::read("fuzz.yml", text);
+    for error in &documents.errors {
+        assert!(!error.reason.is_empty() && error.place.file == "fuzz.yml");
+    }
+    if documents.rules.is_empty() || data.len() > 4096 {
+        return;
+    }
+    let mut agreement = Agreement::new(&documents.rules, None);
+    for record in RECORDS {
+        agreement.check(record.as_bytes(), now());
+    }
+}

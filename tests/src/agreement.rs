@@ -22,21 +22,9 @@ pub fn matcher(rules: Vec<Rule>, schema: Option<&str>) -> Arc<Matcher> {
     Arc::new(matcher.expect("rules that compile"))
 }
 
-/// What the tagger says of a line: unreadable, or the records that match, each with the position
-/// of its closing brace and the ids of its rules.
-pub fn fast(matcher: &Arc<Matcher>, line: &[u8], at: Timestamp) -> Option<Vec<(usize, Vec<String>)>> {
-    let mut lines = Lines::new(matcher.clone()).check_all();
-    let mut hits = Vec::new();
-    lines.read(line, at, &mut |hit| {
-        let rules = hit.verdict.rules().map(|rule| matcher.rules()[rule].id.clone());
-        hits.push((hit.root.end - 1, rules.collect()));
-        Ok(())
-    });
-    (lines.counts.all_unreadable() == 0).then_some(hits)
-}
-
-/// The same, as the reference evaluator says it.
-pub fn plain(
+/// What the reference evaluator says of a line: unreadable, or the records that match, each with
+/// the position of its closing brace and the ids of its rules.
+fn plain(
     rules: &[Rule],
     line: &[u8],
     at: Timestamp,
@@ -55,29 +43,93 @@ pub fn plain(
     }
 }
 
-/// Checks everything about one line (without its line feed): verdicts as the reference has them,
-/// the same output with and without candidate search, and tags that are the only change.
+/// Rules, and everything that judges by them.
+pub struct Agreement {
+    rules: Vec<Rule>,
+    schema: Option<String>,
+    matcher: Arc<Matcher>,
+    lines: Lines,
+    tagger: Tagger,
+    thorough: Tagger,
+}
+
+impl Agreement {
+    /// For rules and a forced schema.
+    ///
+    /// # Panics
+    /// If the rules cannot be compiled.
+    pub fn new(rules: &[Rule], schema: Option<&str>) -> Agreement {
+        let matcher = matcher(rules.to_vec(), schema);
+        let thorough = || Lines::new(matcher.clone()).check_all();
+        Agreement {
+            rules: rules.to_vec(),
+            schema: schema.map(str::to_owned),
+            lines: thorough(),
+            tagger: Tagger::new(matcher.clone(), TagOptions::default()),
+            thorough: Tagger::with_lines(thorough(), TagOptions::default()),
+            matcher,
+        }
+    }
+
+    /// What the tagger says of a line, in the reference's form.
+    fn fast(&mut self, line: &[u8], at: Timestamp) -> Option<Vec<(usize, Vec<String>)>> {
+        let mut hits = Vec::new();
+        let before = self.lines.counts.all_unreadable();
+        self.lines.read(line, at, &mut |hit| {
+            let rules = hit.verdict.rules().map(|rule| self.matcher.rules()[rule].id.clone());
+            hits.push((hit.root.end - 1, rules.collect()));
+            Ok(())
+        });
+        (self.lines.counts.all_unreadable() == before).then_some(hits)
+    }
+
+    /// Checks everything about one line (without its line feed): verdicts as the reference has
+    /// them, the same output with and without candidate search, and tags that are the only change.
+    /// Returns the output.
+    ///
+    /// # Panics
+    /// If any of it is not so.
+    pub fn check(&mut self, line: &[u8], at: Timestamp) -> Vec<u8> {
+        let expected = plain(&self.rules, line, at, self.schema.as_deref());
+        assert_eq!(self.fast(line, at), expected, "verdicts differ from the reference");
+
+        let output = self.tagger.tag(line, at).to_vec();
+        let without_search = self.thorough.tag(line, at).to_vec();
+        assert_eq!(output, without_search, "the candidate search changes the output");
+
+        let records = expected.unwrap_or_default();
+        if records.is_empty() {
+            assert_eq!(output, line, "a line without a match was changed");
+        } else {
+            assert_only_tags_added(line, &output, &records);
+        }
+        output
+    }
+
+    /// Checks a buffer of lines: each by itself, and that together they give the same output.
+    ///
+    /// # Panics
+    /// If any of it is not so.
+    pub fn check_lines(&mut self, buffer: &[u8], at: Timestamp) {
+        let mut expected = Vec::new();
+        for line in buffer.split_inclusive(|byte| *byte == b'\n') {
+            let body = line.strip_suffix(b"\n").unwrap_or(line);
+            expected.extend(self.check(body, at));
+            expected.extend_from_slice(&line[body.len()..]);
+        }
+        let before = self.tagger.counts().records;
+        assert_eq!(self.tagger.tag(buffer, at).to_vec(), expected, "lines influence each other");
+        let lines = buffer.split_inclusive(|byte| *byte == b'\n').count() as u64;
+        assert_eq!(self.tagger.counts().records - before, lines, "lines are miscounted");
+    }
+}
+
+/// [`Agreement::check`] for rules that are used once.
 ///
 /// # Panics
-/// If any of it is not so.
+/// If anything is not as it should be.
 pub fn check(rules: &[Rule], line: &[u8], at: Timestamp, schema: Option<&str>) {
-    let matcher = matcher(rules.to_vec(), schema);
-    let expected = plain(rules, line, at, schema);
-    assert_eq!(fast(&matcher, line, at), expected, "verdicts differ from the reference");
-
-    let mut tagger = Tagger::new(matcher.clone(), TagOptions::default());
-    let output = tagger.tag(line, at).to_vec();
-    let thorough = Lines::new(matcher).check_all();
-    let mut thorough = Tagger::with_lines(thorough, TagOptions::default());
-    let without_search = thorough.tag(line, at).to_vec();
-    assert_eq!(output, without_search, "the candidate search changes the output");
-
-    let records = expected.unwrap_or_default();
-    if records.is_empty() {
-        assert_eq!(output, line, "a line without a match was changed");
-        return;
-    }
-    assert_only_tags_added(line, &output, &records);
+    Agreement::new(rules, schema).check(line, at);
 }
 
 /// Checks that an output line is its input with a tag in each of these records and no other change.
