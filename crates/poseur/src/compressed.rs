@@ -326,3 +326,186 @@ impl<R: BufRead> Read for Unzstd<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        compress_to_vec(text, CompressionLevel::Fastest)
+    }
+
+    /// Text that does not compress to nothing: many blocks, far references.
+    fn text(length: usize) -> Vec<u8> {
+        let mut state = 1u64;
+        let words = std::iter::from_fn(|| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            Some(format!("{} ", (state >> 33) % 5000))
+        });
+        let mut text: Vec<u8> = words.flat_map(String::into_bytes).take(length).collect();
+        text.shrink_to_fit();
+        text
+    }
+
+    /// Everything that can be read with buffers of a size, and the error that ends it.
+    fn read(mut reader: impl Read, size: usize) -> (Vec<u8>, Option<Corrupt>) {
+        let (mut out, mut buffer) = (Vec::new(), vec![0; size]);
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return (out, None),
+                Ok(read) => out.extend_from_slice(&buffer[..read]),
+                Err(error) => {
+                    let corrupt = error
+                        .get_ref()
+                        .and_then(|error| error.downcast_ref::<Corrupt>());
+                    return (out, Some(corrupt.unwrap().clone()));
+                }
+            }
+        }
+    }
+
+    type Decode = fn(&[u8], usize) -> (Vec<u8>, Option<Corrupt>);
+    type Encode = fn(&[u8]) -> Vec<u8>;
+
+    const FORMATS: [(&str, Encode, Decode); 2] = [
+        ("gzip", gzip, |bytes, size| read(Gunzip::new(bytes), size)),
+        ("zstd", zstd, |bytes, size| read(Unzstd::new(bytes), size)),
+    ];
+
+    #[test]
+    fn one_after_another() {
+        for (name, encode, decode) in FORMATS {
+            for length in [0, 1, 1000, 400_000] {
+                let (one, two) = (text(length), text(length / 2));
+                let both = [encode(&one), encode(&two), encode(b"")].concat();
+                for size in [100, 4096, 1 << 20] {
+                    let (out, error) = decode(&both, size);
+                    assert_eq!(error, None, "{name} of {length}");
+                    assert!(
+                        out == [one.clone(), two.clone()].concat(),
+                        "{name} of {length}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_read_as_far_as_it_goes() {
+        let text = text(400_000);
+        for (name, encode, decode) in FORMATS {
+            let whole = encode(&text);
+            let mut before = 0;
+            for cut in (1..whole.len()).step_by(1 + whole.len() / 50) {
+                let (out, error) = decode(&whole[..cut], 1 << 20);
+                assert!(text.starts_with(&out), "{name} cut at {cut}");
+                assert!(out.len() >= before, "{name} cut at {cut}");
+                before = out.len();
+                let wanted = Corrupt {
+                    offset: cut as u64,
+                    reason: CUT_OFF.to_owned(),
+                };
+                assert_eq!(error, Some(wanted), "{name}");
+            }
+            // Less than a block of either format is missing.
+            assert!(
+                before + 140_000 > text.len(),
+                "{name}: {before} of {}",
+                text.len()
+            );
+            let (out, error) = decode(b"", 100);
+            let empty = Corrupt {
+                offset: 0,
+                reason: "the file is empty".to_owned(),
+            };
+            assert_eq!((out, error), (vec![], Some(empty)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_defect_is_read() {
+        let (one, two) = (text(300_000), text(200_000));
+        for (name, encode, decode) in FORMATS {
+            let first = encode(&one);
+            for garbage in [
+                &b"garbage"[..],
+                b"\x1f\x8bxxxxxxxxxxxxxxxx",
+                b"\x28\xb5\x2f\xfdxxxxxxxxxxxxx",
+            ] {
+                let (out, error) = decode(&[&first[..], garbage].concat(), 1 << 20);
+                assert!(out == one, "{name}");
+                let offset = error.unwrap().offset;
+                assert!((first.len()..=first.len() + garbage.len()).contains(&(offset as usize)));
+            }
+            // A defect in the middle of the second: what is read is right up to the part that it
+            // is in, and no read panics.
+            let whole = [first.clone(), encode(&two)].concat();
+            let all = [one.clone(), two.clone()].concat();
+            for at in (first.len() + 20..whole.len()).step_by(1 + whole.len() / 40) {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0x55;
+                let (out, error) = decode(&bytes, 1 << 16);
+                assert!(out.starts_with(&one), "{name} at {at}");
+                let same = out.iter().zip(&all).take_while(|(a, b)| a == b).count();
+                assert!(error.is_some() || same < all.len(), "{name} at {at}");
+                if let Some(Corrupt { offset, .. }) = error {
+                    assert!(offset as usize <= whole.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gzip_may_be_filled_up_with_zeros() {
+        let text = text(1000);
+        let padded = [gzip(&text), vec![0; 512]].concat();
+        assert_eq!(read(Gunzip::new(&padded[..]), 100), (text, None));
+    }
+
+    #[test]
+    fn skippable_frames_are_skipped() {
+        let text = text(1000);
+        let skippable = |length: u32| {
+            let head = [0x184D_2A53u32.to_le_bytes(), length.to_le_bytes()].concat();
+            [head, vec![7; 5]].concat()
+        };
+        let bytes = [skippable(5), zstd(&text), skippable(5), zstd(&text)].concat();
+        let twice = [text.clone(), text.clone()].concat();
+        assert_eq!(read(Unzstd::new(&bytes[..]), 100), (twice, None));
+        let (out, error) = read(Unzstd::new(&[zstd(&text), skippable(6)].concat()[..]), 100);
+        assert_eq!(out, text);
+        assert_eq!(error.unwrap().reason, CUT_OFF);
+    }
+
+    #[test]
+    fn checksums_are_compared() {
+        let text = text(1000);
+        for (name, encode, decode) in FORMATS {
+            let mut bytes = encode(&text);
+            // The checksum of Zstandard ends the file; gzip's is before the length.
+            let at = if name == "gzip" {
+                bytes.len() - 8
+            } else {
+                bytes.len() - 1
+            };
+            bytes[at] ^= 1;
+            let (out, error) = decode(&bytes, 1 << 20);
+            assert_eq!(out, text, "{name}");
+            assert!(error.is_some(), "{name}");
+        }
+    }
+}

@@ -299,3 +299,137 @@ impl Drop for EndOnPanic<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::terminal::Messages;
+
+    use super::*;
+
+    /// Delivers the frame's bytes, after a delay that differs from frame to frame.
+    struct Copy<'a> {
+        worked: &'a AtomicUsize,
+        fail_at: Option<usize>,
+        panic_at: Option<usize>,
+    }
+
+    impl Worker for Copy<'_> {
+        type Sink = Vec<u8>;
+
+        fn work(&mut self, job: &Job, turn: &mut Turn<'_, Vec<u8>>) -> io::Result<()> {
+            let number = self.worked.fetch_add(1, Ordering::Relaxed);
+            for _ in 0..job.line * 7919 % 13 {
+                thread::yield_now();
+            }
+            assert!(
+                self.panic_at.is_none_or(|at| number < at),
+                "as the test wants it"
+            );
+            turn.take(|sink| {
+                if self.fail_at.is_some_and(|at| number >= at) {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+                sink.extend_from_slice(job.frame.bytes());
+                Ok(())
+            })
+        }
+    }
+
+    struct Files {
+        folder: PathBuf,
+        paths: Vec<PathBuf>,
+        bytes: Vec<u8>,
+    }
+
+    impl Drop for Files {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    fn files(name: &str) -> Files {
+        let folder = std::env::temp_dir().join(format!("poseur-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut all = Files {
+            folder,
+            paths: Vec::new(),
+            bytes: Vec::new(),
+        };
+        for file in 0..5 {
+            let lines =
+                (0..400).map(|line| format!("{file} {line} {}\n", "x".repeat(line * 37 % 211)));
+            // The last line has no end.
+            let text: String = lines.chain(["end".to_owned()]).collect();
+            let path = all.folder.join(file.to_string());
+            fs::write(&path, &text).unwrap();
+            all.paths.push(path);
+            all.bytes.extend_from_slice(text.as_bytes());
+        }
+        all
+    }
+
+    fn feed(files: &Files) -> Feed {
+        // Some lines are longer than a frame, some too long.
+        Feed::new(&files.paths, 180, Messages::new()).with_frame_size(90)
+    }
+
+    #[test]
+    fn the_order_stays() {
+        let files = files("order");
+        for threads in [1, 2, 3, 8] {
+            let worked = AtomicUsize::new(0);
+            let mut workers: Vec<Copy<'_>> = (0..threads)
+                .map(|_| Copy {
+                    worked: &worked,
+                    fail_at: None,
+                    panic_at: None,
+                })
+                .collect();
+            let mut out = Vec::new();
+            run(feed(&files), &mut workers, &mut out).unwrap();
+            assert!(out == files.bytes, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_failure_ends_all_threads() {
+        let files = files("failure");
+        for threads in [1, 2, 8] {
+            for fail_at in [0, 1, 50] {
+                let worked = AtomicUsize::new(0);
+                let mut workers: Vec<Copy<'_>> = (0..threads)
+                    .map(|_| Copy {
+                        worked: &worked,
+                        fail_at: Some(fail_at),
+                        panic_at: None,
+                    })
+                    .collect();
+                let mut out = Vec::new();
+                let error = run(feed(&files), &mut workers, &mut out).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+                assert!(files.bytes.starts_with(&out));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_all_threads() {
+        let files = files("panic");
+        let worked = AtomicUsize::new(0);
+        let mut workers: Vec<Copy<'_>> = (0..4)
+            .map(|_| Copy {
+                worked: &worked,
+                fail_at: None,
+                panic_at: Some(20),
+            })
+            .collect();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(feed(&files), &mut workers, &mut Vec::new())
+        }));
+        assert!(outcome.is_err());
+    }
+}
