@@ -14,6 +14,7 @@ use crate::plan::{Plan, SchemaPlan};
 use crate::predicates::Scalar;
 use crate::program::{Clause, Node, PredicateId};
 use crate::record::{Handle, Kind, Record};
+use crate::report::with_document;
 
 /// What evaluation knows about the record at hand. Reused.
 #[derive(Debug, Default)]
@@ -121,7 +122,7 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         for &id in whole {
             let holds = match &self.plan.predicates.list[id as usize].predicate.test {
                 Test::Null => !any,
-                Test::SameAs { .. } => self.same_as(field, id),
+                Test::SameAs { .. } => self.same_as(field, id).is_some(),
                 _ => false,
             };
             if holds {
@@ -130,12 +131,12 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         }
     }
 
-    /// Whether some value of a field relates to some value of the field a predicate names.
-    fn same_as(&mut self, field: usize, id: PredicateId) -> bool {
+    /// The first value of a field that relates to some value of the field a predicate names.
+    pub(crate) fn same_as(&mut self, field: usize, id: PredicateId) -> Option<&[u8]> {
         let test = &self.plan.predicates.list[id as usize].predicate.test;
         let (Test::SameAs { relation, case, .. }, Some(other)) = (test, self.plan.other_field(id))
         else {
-            return false;
+            return None;
         };
         let (fields, record, root, found) =
             (&self.schema.fields, self.record, self.root, self.found);
@@ -158,7 +159,7 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
             },
         );
         self.state.one_text = one;
-        outcome.is_break()
+        outcome.is_break().then_some(&self.state.one_text)
     }
 
     /// Visits the values of a field, and for each the predicates it satisfies by itself.
@@ -181,6 +182,31 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
                 visit(record, value, place, one)
             },
         );
+    }
+
+    /// Visits the first leaf of a value, or of the document in it, that satisfies a predicate by
+    /// itself.
+    pub(crate) fn leaf_that_satisfies(
+        &mut self,
+        value: Handle,
+        field: usize,
+        id: PredicateId,
+        visit: &mut dyn FnMut(&[u8]),
+    ) {
+        let State { one, texts, .. } = &mut *self.state;
+        let (set, now, predicates) =
+            (&self.plan.sets[field], self.now, self.plan.predicates.list.len());
+        with_document(self.record, value, &mut |record, value| {
+            let _ = leaves(record, value, &mut texts.decoded, &mut |leaf, _| {
+                one.reset(predicates);
+                set.test(leaf, now, one);
+                if !one.has(id) {
+                    return ControlFlow::Continue(());
+                }
+                visit(leaf.text);
+                ControlFlow::Break(())
+            });
+        });
     }
 
     /// Whether an element of a list satisfies a predicate by itself: by one of its leaves, or by

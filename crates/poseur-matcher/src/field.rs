@@ -1,5 +1,6 @@
 //! A field of a rule in one schema: finding its values in a record.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use crate::found::Found;
@@ -356,7 +357,8 @@ fn derive<'a>(
             // Only a mapped address reads differently from how it is written.
             if ip.is_ipv4() && bare.contains(&b':') {
                 out.clear();
-                out.extend_from_slice(ip.to_string().as_bytes());
+                // Writing to memory cannot fail.
+                let _ = write!(out, "{ip}");
                 return Some(out);
             }
             Some(bare)

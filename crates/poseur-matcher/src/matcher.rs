@@ -14,7 +14,7 @@ use crate::report::{self, Reporter};
 use crate::schema::Schema;
 use crate::shape::Forced;
 use crate::traverse::{Judge, Traversal};
-use crate::trust::Trust;
+use crate::trust::{Exceptions, TrustScratch};
 use crate::verdict::{Match, Suppressed, Verdict};
 
 /// Rules and exceptions compiled for a set of schemas. Shared between threads; what changes with
@@ -26,6 +26,8 @@ pub struct Matcher {
     context: Vec<Vec<usize>>,
     exceptions: Vec<Exception>,
     exception_plans: Vec<ExceptionPlan>,
+    /// By rule: numbers of the exceptions that concern it.
+    concerning: Vec<Vec<usize>>,
     pub(crate) plan: Plan,
 }
 
@@ -84,7 +86,13 @@ impl Matcher {
             .collect();
         let plan = Plan::new(&rules, &conditions, schemas, forced)?;
         let context = rules.iter().map(|rule| plan.context_of(&rule.fields)).collect();
+        let concerning = rules.iter().map(|rule| {
+            let numbered = exceptions.iter().enumerate();
+            let concerning = numbered.filter(|(_, exception)| exception.concerns(&rule.id));
+            concerning.map(|(number, _)| number).collect()
+        });
         Ok(Matcher {
+            concerning: concerning.collect(),
             rules,
             context,
             exceptions,
@@ -185,6 +193,7 @@ struct Decision {
     texts: Texts,
     report: Found,
     satisfied: Vec<PredicateId>,
+    trust: TrustScratch,
     verdict: Verdict,
     with_summary: bool,
 }
@@ -199,6 +208,7 @@ impl Scratch {
                 texts: Texts::default(),
                 report: Found::new(matcher.plan.report_paths.len()),
                 satisfied: Vec::new(),
+                trust: TrustScratch::new(&matcher.plan),
                 verdict: Verdict::default(),
                 with_summary: false,
             },
@@ -228,7 +238,8 @@ impl Judge for Decide<'_> {
         found: &Found,
     ) -> Result<(), Unreadable> {
         let Decide { matcher, now, decision, .. } = self;
-        let Decision { state, texts, report, satisfied, verdict, with_summary } = &mut **decision;
+        let Decision { state, texts, report, satisfied, trust, verdict, with_summary } =
+            &mut **decision;
         let plan = &matcher.plan;
         let mut evaluation = Evaluation::new(plan, schema, record, root, found, *now, state);
         let mut reported = false;
@@ -241,14 +252,17 @@ impl Judge for Decide<'_> {
                 record.walk(root, &plan.report_paths, report)?;
                 reported = true;
             }
-            satisfied.clear();
-            report::satisfying(&mut evaluation, &plan.clauses[rule], satisfied);
-            if !matcher.exceptions.is_empty() {
-                let trust = Trust::new(&matcher.exceptions, &matcher.rules[rule].id, *now);
-                let exceptions =
-                    trust.suppressing(&mut evaluation, &matcher.exception_plans, satisfied, report);
-                if !exceptions.is_empty() {
-                    for exception in exceptions {
+            let concerning = &matcher.concerning[rule];
+            if !concerning.is_empty() {
+                let exceptions = Exceptions {
+                    all: &matcher.exceptions,
+                    plans: &matcher.exception_plans,
+                    concerning,
+                    now: *now,
+                };
+                let suppressing = exceptions.suppressing(rule, &mut evaluation, report, trust);
+                if !suppressing.is_empty() {
+                    for &exception in suppressing {
                         let suppressed = Suppressed { rule, exception };
                         if !verdict.suppressed.contains(&suppressed) {
                             verdict.suppressed.push(suppressed);
@@ -260,6 +274,8 @@ impl Judge for Decide<'_> {
             if verdict.rules().any(|known| known == rule) {
                 continue;
             }
+            satisfied.clear();
+            report::satisfying(&mut evaluation, &plan.clauses[rule], satisfied);
             let on = report::values(&mut evaluation, satisfied, verdict);
             verdict.matches.push(Match { rule, on });
             let mut reporter = Reporter { record, root, found: report, texts };
@@ -277,7 +293,7 @@ impl Judge for Decide<'_> {
             return Ok(());
         }
         // An envelope's payloads may have added theirs in any order.
-        verdict.matches.sort_by_key(|found| found.rule);
+        verdict.matches.sort_unstable_by_key(|found| found.rule);
         let outcome = (self.visit)(root, verdict);
         verdict.clear();
         outcome

@@ -65,14 +65,28 @@ pub(crate) struct PartyPlan {
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
     /// One party of the record, by fields.
-    Fields {
-        email: Option<FieldPlan>,
-        tenant: Option<FieldPlan>,
-        /// List of members, and the keys of a member's address and tenant id.
-        member: Option<(PathId, Element)>,
-    },
+    Fields(Fields),
     /// Each element of a list is a party.
     Each { list: PathId, element: Element },
+}
+
+impl Identity {
+    /// What is read of a list's elements.
+    pub fn element(&self) -> Option<&Element> {
+        match self {
+            Identity::Fields(fields) => fields.member.as_ref().map(|(_, element)| element),
+            Identity::Each { element, .. } => Some(element),
+        }
+    }
+}
+
+/// The fields that identify a party of the record.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    pub email: Option<FieldPlan>,
+    pub tenant: Option<FieldPlan>,
+    /// List of members, and the keys of a member's address and tenant id.
+    pub member: Option<(PathId, Element)>,
 }
 
 /// Where an element's address and tenant id are.
@@ -259,7 +273,7 @@ impl SchemaPlan {
                     .enumerate()
                     .filter(|(_, field)| match field {
                         Field::Name(name) => party.fields.iter().any(|of| is_at_or_below(name, of)),
-                        Field::Any => false,
+                        Field::Any => true,
                     })
                     .map(|(number, _)| number)
                     .collect(),
@@ -272,7 +286,7 @@ impl SchemaPlan {
                             element: Element::new(party.email.as_deref(), party.tenant.as_deref()),
                         }
                     }
-                    None => Identity::Fields {
+                    None => Identity::Fields(Fields {
                         email: party
                             .email
                             .as_ref()
@@ -285,7 +299,7 @@ impl SchemaPlan {
                             let path = report_paths.add(list);
                             (path, Element::new(Some(email), Some(tenant)))
                         }),
-                    },
+                    }),
                 },
             })
             .collect();

@@ -2,7 +2,8 @@
 
 use std::ops::{ControlFlow, Range};
 
-use crate::bits::Bits;
+use poseur_rule::model::Test;
+
 use crate::evaluate::Evaluation;
 use crate::field::{FieldPlan, Texts};
 use crate::found::Found;
@@ -24,8 +25,17 @@ pub(crate) fn satisfying<R: Record + ?Sized>(
 ) {
     collect(evaluation, clause, false, true, out);
     if out.is_empty() {
-        collect(evaluation, clause, false, false, out);
+        positive(evaluation, clause, out);
     }
+}
+
+/// Appends all predicates of a clause which holds that hold positively, in branches that hold.
+pub(crate) fn positive<R: Record + ?Sized>(
+    evaluation: &mut Evaluation<'_, R>,
+    clause: &Clause,
+    out: &mut Vec<PredicateId>,
+) {
+    collect(evaluation, clause, false, false, out);
 }
 
 fn collect<R: Record + ?Sized>(
@@ -68,34 +78,28 @@ pub(crate) fn values<R: Record + ?Sized>(
     let first = verdict.on.len();
     for &predicate in predicates {
         let field = evaluation.plan.predicates.list[predicate as usize].field;
-        let dynamic = evaluation.schema.fields[field].kind == FieldKind::Dynamic;
-        let (set, now) = (&evaluation.plan.sets[field], evaluation.now);
         let Verdict { on, text, .. } = verdict;
         let mut found = None;
-        evaluation.each_value(field, &mut |record, value, place, bits| {
+        if matches!(evaluation.plan.predicates.list[predicate as usize].predicate.test, Test::SameAs { .. }) {
+            found = evaluation.same_as(field, predicate).map(|value| (store(value, text), None));
+        }
+        evaluation.each_value(field, &mut |_, value, place, bits| {
             if !bits.has(predicate) {
                 return ControlFlow::Continue(());
             }
-            found = Some(store(value.text, text));
-            // Inside a dynamic value, the leaf that holds the keyword says more than the whole.
-            if dynamic && let Some(place) = place {
-                let mut scratch = Vec::new();
-                let mut leaf_bits = Bits::default();
-                with_document(record, place, &mut |record, value| {
-                    let _ = crate::field::leaves(record, value, &mut scratch, &mut |leaf, _| {
-                        leaf_bits.reset(bits.capacity());
-                        set.test(leaf, now, &mut leaf_bits);
-                        if leaf_bits.has(predicate) {
-                            found = Some(store(leaf.text, text));
-                            return ControlFlow::Break(());
-                        }
-                        ControlFlow::Continue(())
-                    });
-                });
-            }
+            found = Some((store(value.text, text), place));
             ControlFlow::Break(())
         });
-        let value = found.unwrap_or(0..0);
+        // Inside a dynamic value, the leaf that holds the keyword says more than the whole.
+        if evaluation.schema.fields[field].kind == FieldKind::Dynamic
+            && let Some((range, Some(place))) = &mut found
+        {
+            evaluation.leaf_that_satisfies(*place, field, predicate, &mut |leaf| {
+                text.truncate(range.start);
+                *range = store(leaf, text);
+            });
+        }
+        let value = found.map_or(0..0, |(range, _)| range);
         on.push(Satisfied { predicate, value });
     }
     first..verdict.on.len()
@@ -121,10 +125,10 @@ fn store(value: &[u8], text: &mut Vec<u8>) -> Range<usize> {
         text.extend_from_slice(value);
         return start..text.len();
     }
-    let mut end = LONGEST_VALUE;
-    while end > 0 && value[end] & 0xC0 == 0x80 {
-        end -= 1;
-    }
+    // A character is at most four bytes long; more continuation bytes are none.
+    let starts_character = |end: &usize| value[*end] & 0xC0 != 0x80;
+    let end = (LONGEST_VALUE - 3..=LONGEST_VALUE).rev().find(starts_character);
+    let end = end.unwrap_or(LONGEST_VALUE);
     text.extend_from_slice(&value[..end]);
     text.extend_from_slice("…".as_bytes());
     start..text.len()

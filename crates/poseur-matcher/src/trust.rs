@@ -4,84 +4,197 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use poseur_rule::exception::{Exception, Ground, Trusted};
+use poseur_rule::model::{Field, Test};
 
 use crate::evaluate::Evaluation;
-use crate::field::{FieldPlan, Texts};
+use crate::field::{FieldPlan, Texts, leaves};
 use crate::found::Found;
 use crate::matcher::ExceptionPlan;
-use crate::plan::{Element, Identity};
+use crate::paths::PathId;
+use crate::plan::{Element, Identity, Plan, SchemaPlan};
 use crate::program::PredicateId;
 use crate::record::{Handle, Kind, Record};
-use crate::report::with_document;
+use crate::report::{positive, with_document};
 
-/// The exceptions in force for one rule, and which of them were needed.
-pub(crate) struct Trust<'a> {
-    exceptions: &'a [Exception],
-    /// Numbers of the exceptions in force.
-    active: Vec<usize>,
+/// Whether a set of names holds one of a kind.
+type Trusts = fn(&Trusted, &str) -> bool;
+
+/// Memory for asking about trust. Reused from match to match.
+#[derive(Debug)]
+pub(crate) struct TrustScratch {
+    /// Predicates that the match rests on.
+    basis: Vec<PredicateId>,
+    /// Exceptions that were needed so far.
     used: Vec<usize>,
+    /// The exceptions that trust everybody who takes part; none if somebody is not trusted.
+    everybody: Vec<usize>,
+    /// Addresses of a party that fields identify.
+    emails: Texts,
+    /// Its tenants, or everybody's.
+    tenants: Texts,
+    /// The keys of an element of a list.
+    element: Found,
+    /// One text of an element.
+    text: Vec<u8>,
 }
 
-impl<'a> Trust<'a> {
-    pub fn new(exceptions: &'a [Exception], rule: &str, now: Timestamp) -> Trust<'a> {
-        let active = exceptions.iter().enumerate().filter(|(_, exception)| {
-            exception.is_active(now) && exception.concerns(rule)
-        });
-        Trust {
-            exceptions,
-            active: active.map(|(number, _)| number).collect(),
+impl TrustScratch {
+    /// For the schemas of a plan.
+    pub fn new(plan: &Plan) -> TrustScratch {
+        let parties = plan.schemas.iter().flat_map(|schema| &schema.parties);
+        let elements = parties.filter_map(|party| party.identity.element());
+        let most = elements.map(|element| element.paths.len()).max();
+        TrustScratch {
+            basis: Vec::new(),
             used: Vec::new(),
+            everybody: Vec::new(),
+            emails: Texts::default(),
+            tenants: Texts::default(),
+            element: Found::new(most.unwrap_or_default()),
+            text: Vec::new(),
         }
     }
+}
 
-    /// The exceptions that suppress a match; empty if it stands.
-    ///
-    /// `satisfied` are the predicates that the match rests on; `report` is the record's second walk.
-    pub fn suppressing<R: Record + ?Sized>(
-        mut self,
-        evaluation: &mut Evaluation<'_, R>,
-        plans: &[ExceptionPlan],
-        satisfied: &[PredicateId],
-        report: &Found,
-    ) -> Vec<usize> {
-        for &number in &self.active {
-            if let Some(filter) = plans[number].filter
-                && !evaluation.holds(&evaluation.schema.programs[filter])
-            {
-                return vec![number];
-            }
-        }
-        let trusts_parties =
-            |number: &usize| matches!(self.exceptions[*number].ground, Ground::Trusted(_));
-        self.active.retain(trusts_parties);
-        if !self.active.is_empty() && self.all_trusted(evaluation, satisfied, report) {
-            self.used.sort_unstable();
-            self.used.dedup();
-            return self.used;
-        }
-        Vec::new()
-    }
+/// The exceptions for one rule.
+#[derive(Clone, Copy)]
+pub(crate) struct Exceptions<'a> {
+    pub all: &'a [Exception],
+    pub plans: &'a [ExceptionPlan],
+    /// Numbers of those that concern the rule.
+    pub concerning: &'a [usize],
+    pub now: Timestamp,
+}
 
-    fn all_trusted<R: Record + ?Sized>(
-        &mut self,
+impl<'a> Exceptions<'a> {
+    /// The exceptions that suppress a match of a rule; none if it stands. `report` is the record's
+    /// second walk.
+    pub fn suppressing<'s, R: Record + ?Sized>(
+        self,
+        rule: usize,
         evaluation: &mut Evaluation<'_, R>,
-        satisfied: &[PredicateId],
         report: &Found,
-    ) -> bool {
+        scratch: &'s mut TrustScratch,
+    ) -> &'s [usize] {
+        scratch.used.clear();
         let schema = evaluation.schema;
+        let filter = self.in_force().find(|&number| {
+            let filter = self.plans[number].filter;
+            filter.is_some_and(|filter| !evaluation.holds(&schema.programs[filter]))
+        });
+        if let Some(filter) = filter {
+            scratch.used.push(filter);
+        } else if self.in_force().any(|number| self.trusted(number).is_some()) {
+            scratch.basis.clear();
+            positive(evaluation, &evaluation.plan.clauses[rule], &mut scratch.basis);
+            let basis = std::mem::take(&mut scratch.basis);
+            let mut parties = Parties::new(self, evaluation, report, scratch);
+            let trusted = parties.all_trusted(&basis);
+            scratch.basis = basis;
+            if !trusted {
+                scratch.used.clear();
+            }
+            scratch.used.sort_unstable();
+            scratch.used.dedup();
+        }
+        &scratch.used
+    }
+
+    fn in_force(self) -> impl Iterator<Item = usize> + 'a {
+        let concerning = self.concerning.iter().copied();
+        concerning.filter(move |&number| self.all[number].is_active(self.now))
+    }
+
+    /// Whom an exception trusts, if that is its ground.
+    fn trusted(self, number: usize) -> Option<&'a Trusted> {
+        match &self.all[number].ground {
+            Ground::Trusted(trusted) => Some(trusted),
+            Ground::Unless(_) => None,
+        }
+    }
+
+    /// Asks about names, which `visit` hands on one by one. True if there are any and each is
+    /// trusted by some exception in force; those exceptions are then added to `used`.
+    fn trust_each(
+        self,
+        trusts: Trusts,
+        used: &mut Vec<usize>,
+        visit: impl FnOnce(&mut dyn FnMut(&[u8])),
+    ) -> bool {
+        let before = used.len();
+        let (mut any, mut all) = (false, true);
+        visit(&mut |name| {
+            any = true;
+            // What is not UTF-8 is nobody's name.
+            let by = std::str::from_utf8(name).ok().and_then(|name| {
+                let trusts = |trusted| trusts(trusted, name);
+                self.in_force().find(|&number| self.trusted(number).is_some_and(trusts))
+            });
+            all &= by.is_some();
+            used.extend(by);
+        });
+        if !(any && all) {
+            used.truncate(before);
+        }
+        any && all
+    }
+}
+
+/// The parties of one match.
+struct Parties<'q, 'e, R: ?Sized> {
+    exceptions: Exceptions<'q>,
+    evaluation: &'q mut Evaluation<'e, R>,
+    report: &'q Found,
+    scratch: &'q mut TrustScratch,
+}
+
+impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
+    fn new(
+        exceptions: Exceptions<'q>,
+        evaluation: &'q mut Evaluation<'e, R>,
+        report: &'q Found,
+        scratch: &'q mut TrustScratch,
+    ) -> Self {
+        let TrustScratch { everybody, tenants, .. } = scratch;
+        everybody.clear();
+        if let Some(field) = &evaluation.schema.tenants {
+            exceptions.trust_each(Trusted::trusts_tenant, everybody, |name| {
+                each_text(evaluation, field, report, tenants, name);
+            });
+        }
+        Parties {
+            exceptions,
+            evaluation,
+            report,
+            scratch,
+        }
+    }
+
+    /// Whether each party that one of the predicates rests on is trusted.
+    fn all_trusted(&mut self, predicates: &[PredicateId]) -> bool {
+        let (plan, schema): (&Plan, &SchemaPlan) = (self.evaluation.plan, self.evaluation.schema);
         let mut anybody = false;
-        for &predicate in satisfied {
-            let field = evaluation.plan.predicates.list[predicate as usize].field;
-            for party in schema.parties.iter().filter(|party| party.fields.contains(&field)) {
-                anybody = true;
+        for &predicate in predicates {
+            let numbered = &plan.predicates.list[predicate as usize];
+            if numbered.predicate.test == Test::Null {
+                // Nobody satisfies a rule by not being there.
+                continue;
+            }
+            for party in &schema.parties {
+                if !party.fields.contains(&numbered.field) {
+                    continue;
+                }
                 let trusted = match &party.identity {
-                    Identity::Each { list, element } => {
-                        self.elements(evaluation, predicate, report, report.values(*list), element)
-                    }
-                    identity => self.by_fields(evaluation, identity, report),
+                    Identity::Each { list, element } => self.elements(predicate, *list, element),
+                    Identity::Fields(fields) => Some(self.by_fields(fields)),
                 };
-                if !trusted {
-                    return false;
+                match trusted {
+                    Some(true) => anybody = true,
+                    Some(false) => return false,
+                    // The value that satisfied it stands somewhere else.
+                    None if numbered.predicate.field == Field::Any => {}
+                    // It takes several elements together.
+                    None => return false,
                 }
             }
         }
@@ -90,123 +203,173 @@ impl<'a> Trust<'a> {
         }
         // The rule rests on nobody's identity: it is about whoever acted.
         let actor = schema.parties.iter().find_map(|party| match &party.identity {
-            identity @ Identity::Fields { .. } => Some(identity),
+            Identity::Fields(fields) => Some(fields),
             Identity::Each { .. } => None,
         });
-        actor.is_some_and(|identity| self.by_fields(evaluation, identity, report))
+        actor.is_some_and(|fields| self.by_fields(fields))
     }
 
-    /// Whether a party that fields identify is trusted.
-    fn by_fields<R: Record + ?Sized>(
-        &mut self,
-        evaluation: &mut Evaluation<'_, R>,
-        identity: &Identity,
-        report: &Found,
-    ) -> bool {
-        let Identity::Fields { email, tenant, member } = identity else {
-            return false;
-        };
-        let mut emails = Vec::new();
-        if let Some(field) = email {
-            emails = texts_of(evaluation, field, report);
-            if self.every(&emails, Trusted::trusts_email) {
-                return true;
+    /// Whether the party that fields identify is trusted: by its address, or by its tenant. Where
+    /// the record has several addresses, each is a party.
+    fn by_fields(&mut self, fields: &crate::plan::Fields) -> bool {
+        let mut emails = std::mem::take(&mut self.scratch.emails);
+        let (mut any, mut all) = (false, true);
+        if let Some(field) = &fields.email {
+            let (record, root, report) =
+                (self.evaluation.record, self.evaluation.root, self.report);
+            let _ = field.values(record, root, report, &mut emails, &mut |value, _| {
+                any = true;
+                all = self.by_address(value.text) || self.by_tenant(fields, Some(value.text));
+                if all { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+        }
+        self.scratch.emails = emails;
+        if any { all } else { self.by_tenant(fields, None) }
+    }
+
+    fn by_address(&mut self, address: &[u8]) -> bool {
+        let used = &mut self.scratch.used;
+        self.exceptions.trust_each(Trusted::trusts_email, used, |name| name(address))
+    }
+
+    /// Whether the tenant of the party with an address is trusted.
+    fn by_tenant(&mut self, fields: &crate::plan::Fields, address: Option<&[u8]>) -> bool {
+        let mut known = false;
+        if let Some(field) = &fields.tenant {
+            let TrustScratch { used, tenants, .. } = &mut *self.scratch;
+            let trusted = self.exceptions.trust_each(Trusted::trusts_tenant, used, |name| {
+                each_text(self.evaluation, field, self.report, tenants, &mut |text| {
+                    known = true;
+                    name(text);
+                });
+            });
+            if known {
+                return trusted;
             }
         }
-        let mut tenants = Vec::new();
-        if let Some(field) = tenant {
-            tenants = texts_of(evaluation, field, report);
-        }
-        if let Some((list, element)) = member {
-            for list in report.values(*list) {
-                each_element(evaluation.record, list, &mut |record, value| {
-                    let (addresses, ids) = identity_of(record, value, element);
-                    let same = addresses.iter().any(|address| {
-                        emails.iter().any(|email| email.eq_ignore_ascii_case(address))
+        let mut all = true;
+        if let (Some((list, element)), Some(address)) = (&fields.member, address) {
+            let record = self.evaluation.record;
+            for list in self.report.values(*list) {
+                each_element(record, list, &mut |record, value| {
+                    self.read(record, value, element);
+                    let mut same = false;
+                    self.each_name(record, element.email, &mut |email| {
+                        same |= email.eq_ignore_ascii_case(address);
                     });
                     if same {
-                        tenants.extend(ids);
+                        known = true;
+                        all &= self.element_by_tenant(record, element);
                     }
                 });
             }
         }
-        if tenants.is_empty()
-            && let Some(everybody) = &evaluation.schema.tenants
-        {
-            tenants = texts_of(evaluation, everybody, report);
-        }
-        self.every(&tenants, Trusted::trusts_tenant)
+        if known { all } else { self.by_everybody() }
     }
 
-    /// Whether every element that satisfies a predicate by itself is trusted, and there is one.
-    fn elements<R: Record + ?Sized>(
+    /// Whether every element of a list that satisfies a predicate by itself is trusted; `None` if
+    /// no element does.
+    fn elements(
         &mut self,
-        evaluation: &mut Evaluation<'_, R>,
         predicate: PredicateId,
-        report: &Found,
-        lists: impl Iterator<Item = Handle>,
+        list: PathId,
         element: &Element,
-    ) -> bool {
-        let field = evaluation.plan.predicates.list[predicate as usize].field;
-        let everybody = evaluation.schema.tenants.as_ref();
-        let everybody = everybody.map(|field| texts_of(evaluation, field, report));
+    ) -> Option<bool> {
+        let field = self.evaluation.plan.predicates.list[predicate as usize].field;
+        let (record, report) = (self.evaluation.record, self.report);
         let (mut somebody, mut all) = (false, true);
-        for list in lists {
-            each_element(evaluation.record, list, &mut |record, value| {
-                if !evaluation.element_satisfies(record, value, field, predicate) {
-                    return;
+        for value in report.values(list) {
+            each_element(record, value, &mut |record, value| {
+                if all && self.evaluation.element_satisfies(record, value, field, predicate) {
+                    somebody = true;
+                    all = self.element(record, value, element);
                 }
-                somebody = true;
-                let (emails, mut tenants) = identity_of(record, value, element);
-                if tenants.is_empty() {
-                    tenants.extend(everybody.iter().flatten().cloned());
-                }
-                all &= self.every(&emails, Trusted::trusts_email)
-                    || self.every(&tenants, Trusted::trusts_tenant);
             });
         }
-        somebody && all
+        // Under a dotted key that goes on below the list, nobody in particular stands.
+        for value in report.values_beyond(list) {
+            record.with_dyn(&mut |record| {
+                if all && self.evaluation.element_satisfies(record, value, field, predicate) {
+                    somebody = true;
+                    all = self.by_everybody();
+                }
+            });
+        }
+        somebody.then_some(all)
     }
 
-    /// Whether there are names, and each is trusted by some exception in force.
-    fn every(&mut self, names: &[String], trusts: fn(&Trusted, &str) -> bool) -> bool {
-        let before = self.used.len();
-        let all = !names.is_empty()
-            && names.iter().all(|name| {
-                let by = self.active.iter().find(|&&number| {
-                    match &self.exceptions[number].ground {
-                        Ground::Trusted(trusted) => trusts(trusted, name),
-                        Ground::Unless(_) => false,
-                    }
-                });
-                self.used.extend(by);
-                by.is_some()
+    /// Whether the party that an element is is trusted: by each of its addresses, or its tenant.
+    fn element(&mut self, record: &dyn Record, value: Handle, element: &Element) -> bool {
+        self.read(record, value, element);
+        let mut used = std::mem::take(&mut self.scratch.used);
+        let trusted = self.exceptions.trust_each(Trusted::trusts_email, &mut used, |name| {
+            self.each_name(record, element.email, name);
+        });
+        self.scratch.used = used;
+        trusted || self.element_by_tenant(record, element)
+    }
+
+    /// Whether the tenant of the element that was read last is trusted.
+    fn element_by_tenant(&mut self, record: &dyn Record, element: &Element) -> bool {
+        let mut known = false;
+        let mut used = std::mem::take(&mut self.scratch.used);
+        let trusted = self.exceptions.trust_each(Trusted::trusts_tenant, &mut used, |name| {
+            self.each_name(record, element.tenant, &mut |text| {
+                known = true;
+                name(text);
             });
-        if !all {
-            self.used.truncate(before);
+        });
+        self.scratch.used = used;
+        if known { trusted } else { self.by_everybody() }
+    }
+
+    /// Whether everybody who takes part is trusted: asked about a party of unknown tenant.
+    fn by_everybody(&mut self) -> bool {
+        let TrustScratch { used, everybody, .. } = &mut *self.scratch;
+        used.extend_from_slice(everybody);
+        !everybody.is_empty()
+    }
+
+    /// Reads the keys of an element; one that is no object has none.
+    fn read(&mut self, record: &dyn Record, value: Handle, element: &Element) {
+        let found = &mut self.scratch.element;
+        found.clear();
+        if record.kind(value) == Kind::Map && record.walk(value, &element.paths, found).is_err() {
+            found.clear();
         }
-        all
+    }
+
+    /// Visits the texts under a key of the element that was read last, at whatever depth.
+    fn each_name(
+        &mut self,
+        record: &dyn Record,
+        key: Option<PathId>,
+        visit: &mut dyn FnMut(&[u8]),
+    ) {
+        let Some(key) = key else { return };
+        let TrustScratch { element, text, .. } = &mut *self.scratch;
+        for value in element.values(key).chain(element.values_beyond(key)) {
+            let _ = leaves(record, value, text, &mut |leaf, _| {
+                visit(leaf.text);
+                ControlFlow::Continue(())
+            });
+        }
     }
 }
 
-/// The texts of a field; bytes that are not UTF-8 make a text nobody trusts.
-fn texts_of<R: Record + ?Sized>(
+/// Visits the texts of a field.
+fn each_text<R: Record + ?Sized>(
     evaluation: &Evaluation<'_, R>,
     field: &FieldPlan,
     report: &Found,
-) -> Vec<String> {
-    let mut names = Vec::new();
-    let _ = field.values(
-        evaluation.record,
-        evaluation.root,
-        report,
-        &mut Texts::default(),
-        &mut |value, _| {
-            names.push(String::from_utf8_lossy(value.text).into_owned());
-            ControlFlow::Continue(())
-        },
-    );
-    names
+    texts: &mut Texts,
+    visit: &mut dyn FnMut(&[u8]),
+) {
+    let Evaluation { record, root, .. } = *evaluation;
+    let _ = field.values(record, root, report, texts, &mut |value, _| {
+        visit(value.text);
+        ControlFlow::Continue(())
+    });
 }
 
 /// Visits the elements of a list that stands in the record or, as JSON, in one of its strings.
@@ -221,24 +384,4 @@ fn each_element<R: Record + ?Sized>(
             ControlFlow::Continue(())
         });
     });
-}
-
-/// Addresses and tenant ids of an element.
-fn identity_of(record: &dyn Record, value: Handle, element: &Element) -> (Vec<String>, Vec<String>) {
-    let mut found = Found::new(element.paths.len());
-    if record.kind(value) != Kind::Map || record.walk(value, &element.paths, &mut found).is_err() {
-        return Default::default();
-    }
-    let mut scratch = Vec::new();
-    let mut texts = |path: Option<crate::paths::PathId>| {
-        let mut texts = Vec::new();
-        for value in path.iter().flat_map(|&path| found.values(path)) {
-            let _ = crate::field::leaves(record, value, &mut scratch, &mut |leaf, _| {
-                texts.push(String::from_utf8_lossy(leaf.text).into_owned());
-                ControlFlow::Continue(())
-            });
-        }
-        texts
-    };
-    (texts(element.email), texts(element.tenant))
 }

@@ -171,7 +171,7 @@ fn dynamic(record: &Value, paths: &[String]) -> Values {
 
 /// A string that holds an array or an object counts as that one.
 fn unwrapped(text: &[u8]) -> Vec<u8> {
-    match json::parse(text) {
+    match json::parse(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)) {
         Ok(parsed) if matches!(parsed.value, Value::List(_) | Value::Map(_)) => {
             json::compact(&parsed.value)
         }

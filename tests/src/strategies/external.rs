@@ -191,6 +191,8 @@ fn recipients(dice: &mut Dice) -> Forms {
             recipient(name, "a@corp.example"),
             Node::text(name),
             Node::text(format!(" [\"{name}\"] ")),
+            // Only a reader that takes off the byte-order mark finds the word.
+            Node::text("\u{FEFF}[\"\\u0068elp desk\"]"),
             Node::text(format!("{{\"{name}\": broken")),
             Node::List(vec![recipient("help", "a@b"), recipient("x", "desk@b")]),
             Node::map([("Help", Node::text("desk"))]),
@@ -201,6 +203,8 @@ fn recipients(dice: &mut Dice) -> Forms {
             Node::text(near_name),
             // Decoded once more than it is written, this would be a hit.
             Node::text("\\u0068elp desk"),
+            Node::text(" \u{FEFF}[\"\\u0068elp desk\"]"),
+            Node::text("\u{FEFF}\u{FEFF}[\"\\u0068elp desk\"]"),
         ],
         other: one("Ann Lee"),
         opened: true,

@@ -27,9 +27,10 @@ pub struct Splicer {
     /// For the `ecs` style: what may collide.
     paths: Paths,
     tags: PathId,
-    /// By [`ECS_FIELDS`]: the field's path, and the object above it.
-    fields: Vec<(PathId, PathId)>,
+    /// By [`ECS_FIELDS`]: the field's path, and those of the objects above it.
+    fields: Vec<(PathId, Vec<PathId>)>,
     found: Found,
+    text: Vec<u8>,
 }
 
 impl Splicer {
@@ -38,14 +39,15 @@ impl Splicer {
         let mut paths = Paths::default();
         let tags = paths.add("tags");
         let fields = ECS_FIELDS.iter().map(|name| {
-            let top = name.split('.').next().unwrap_or_default();
-            (paths.add(name), paths.add(top))
+            let above = name.match_indices('.').map(|(dot, _)| paths.add(&name[..dot])).collect();
+            (paths.add(name), above)
         });
         let fields = fields.collect();
         paths.finish();
         Splicer {
             tag,
             found: Found::new(paths.len()),
+            text: Vec::new(),
             paths,
             tags,
             fields,
@@ -112,12 +114,12 @@ impl Splicer {
             let start = made.len();
             self.tag.ecs_word(verdict, made);
             let (mut any, mut there) = (false, false);
-            let mut scratch = Vec::new();
+            let text = &mut self.text;
             let _ = document.elements(tags, &mut |element| {
                 any = true;
                 let word = &made[start + 1..made.len() - 1];
                 there |= document.kind(element) == Kind::Text
-                    && document.text(element, &mut scratch) == word;
+                    && document.text(element, text) == word;
                 std::ops::ControlFlow::Continue(())
             });
             if there {
@@ -137,16 +139,16 @@ impl Splicer {
                 made.push(b',');
             }
         };
-        if existing.is_none() {
+        // A key `tags.x` stands for an object there.
+        if !self.found.has(self.tags) {
             separate(made);
             made.extend_from_slice(b"\"tags\":[");
             self.tag.ecs_word(verdict, made);
             made.push(b']');
         }
-        for (name, &(path, top)) in ECS_FIELDS.iter().zip(&self.fields) {
-            let mut above = self.found.values(top);
-            let taken = self.found.has(path) || above.any(|value| document.kind(value) != Kind::Map);
-            if taken {
+        for (name, (path, above)) in ECS_FIELDS.iter().zip(&self.fields) {
+            let mut above = above.iter().flat_map(|&path| self.found.values(path));
+            if self.found.has(*path) || above.any(|value| document.kind(value) != Kind::Map) {
                 continue;
             }
             let before = made.len();
