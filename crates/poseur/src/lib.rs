@@ -11,6 +11,7 @@ pub mod hunt;
 pub mod input;
 pub mod json;
 pub mod load;
+mod memory;
 pub mod output;
 pub mod pipeline;
 pub mod rules;
@@ -30,6 +31,7 @@ use crate::error::Error;
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
+    memory::prepare();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::from(error::DONE),
         Err(error) => {

@@ -21,6 +21,11 @@ const MEMORY: usize = 8 << 20;
 /// While more than this is in flight, nothing is read.
 const MOST_IN_FLIGHT: usize = 12 << 20;
 
+/// A frame with more bytes than this leaves much memory behind in the worker that read it. All of
+/// them are for the first worker, so that no other's memory grows; there is never more than one
+/// of the largest on its way.
+pub const LARGE: usize = FRAME;
+
 /// What is done with a frame.
 pub trait Worker: Send {
     /// What frames are delivered to, in order.
@@ -118,11 +123,11 @@ fn together<W: Worker>(mut feed: Feed, workers: &mut [W], sink: &mut W::Sink) ->
     });
     let sink = Mutex::new(sink);
     thread::scope(|scope| {
-        for worker in workers {
+        for (at, worker) in workers.iter_mut().enumerate() {
             let (queue, sink) = (&*queue, &sink);
             scope.spawn(move || {
                 let _end = EndOnPanic(queue);
-                while let Some((number, job)) = queue.pop() {
+                while let Some((number, job)) = queue.pop(at == 0) {
                     let outcome = worker.work(
                         &job,
                         &mut Turn::Ordered {
@@ -229,17 +234,18 @@ impl Queue {
         });
     }
 
-    /// The next frame to work on; `None` if there are no more.
-    fn pop(&self) -> Option<(u64, Job)> {
+    /// The next frame to work on; `None` if there are no more. A large one is left to the `first`
+    /// worker: frames are taken in order, so that worker cannot be waiting for it.
+    fn pop(&self, first: bool) -> Option<(u64, Job)> {
         self.wait(|state| {
             if state.stopped {
                 return Some(None);
             }
-            let next = state.waiting.pop_front();
-            if next.is_some() || state.closed {
-                Some(next)
-            } else {
-                None
+            match state.waiting.front() {
+                None if state.closed => Some(None),
+                None => None,
+                Some((_, job)) if !first && job.frame.bytes().len() > LARGE => None,
+                Some(_) => state.waiting.pop_front().map(Some),
             }
         })
     }

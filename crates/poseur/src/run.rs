@@ -79,6 +79,3 @@ pub fn lines(matcher: &Arc<Matcher>, check_all: bool) -> Lines {
     let lines = Lines::new(matcher.clone());
     if check_all { lines.check_all() } else { lines }
 }
-
-/// A frame with more bytes than this leaves much memory behind in what read it.
-pub const LARGE: usize = 4 << 20;

@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::input::Job;
 use crate::load::{self, Clock};
 use crate::output::Output;
-use crate::pipeline::{self, Turn, Worker};
-use crate::run::{self, LARGE, Run};
+use crate::pipeline::{self, LARGE, Turn, Worker};
+use crate::run::{self, Run};
 
 /// Runs the command.
 ///

@@ -1,6 +1,7 @@
 //! One match, with everything there is to tell about it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use poseur_matcher::Matcher;
@@ -103,6 +104,7 @@ impl<'a> Finding<'a> {
                 .is_some_and(|who| who.eq_ignore_ascii_case(text))
         };
         let mut whom: Vec<Cow<'a, str>> = Vec::new();
+        let mut known = HashSet::new();
         for range in self
             .verdict
             .summary
@@ -110,7 +112,7 @@ impl<'a> Finding<'a> {
             .flat_map(|summary| &summary.whom)
         {
             let text = String::from_utf8_lossy(self.verdict.text(range));
-            if !is_sender(&text) && !whom.contains(&text) {
+            if !is_sender(&text) && known.insert(text.clone()) {
                 whom.push(text);
             }
         }

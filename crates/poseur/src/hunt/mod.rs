@@ -17,8 +17,8 @@ use crate::error::Error;
 use crate::input::{self, Job};
 use crate::load::{self, Clock};
 use crate::output::Output;
-use crate::pipeline::{self, Turn, Worker};
-use crate::run::{self, LARGE, Run};
+use crate::pipeline::{self, LARGE, Turn, Worker};
+use crate::run::{self, Run};
 use crate::terminal::{self, Messages, Paint};
 
 pub use finding::Finding;
