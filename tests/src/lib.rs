@@ -4,4 +4,5 @@
 pub mod agreement;
 pub mod reference;
 pub mod strategies;
+pub mod tagging;
 pub mod traffic;

@@ -133,8 +133,9 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
 
     /// The first value of a field that relates to some value of the field a predicate names.
     pub(crate) fn same_as(&mut self, field: usize, id: PredicateId) -> Option<&[u8]> {
-        let test = &self.plan.predicates.list[id as usize].predicate.test;
-        let (Test::SameAs { relation, case, .. }, Some(other)) = (test, self.plan.other_field(id))
+        let numbered = &self.plan.predicates.list[id as usize];
+        let (Test::SameAs { relation, case, .. }, Some(other)) =
+            (&numbered.predicate.test, numbered.other)
         else {
             return None;
         };

@@ -180,15 +180,6 @@ impl Plan {
             context_names,
         })
     }
-
-    /// The number of the other field of a [`Test::SameAs`].
-    pub(crate) fn other_field(&self, id: PredicateId) -> Option<usize> {
-        let Test::SameAs { field, .. } = &self.predicates.list[id as usize].predicate.test else {
-            return None;
-        };
-        let wanted = Field::Name(field.clone());
-        self.predicates.fields.iter().position(|known| *known == wanted)
-    }
 }
 
 fn is_at_or_below(name: &str, path: &str) -> bool {

@@ -38,6 +38,8 @@ pub struct NumberedPredicate {
     pub predicate: Predicate,
     /// Index into [`Predicates::fields`].
     pub field: usize,
+    /// The field it is compared with, for [`Test::SameAs`].
+    pub other: Option<usize>,
 }
 
 impl Predicates {
@@ -65,13 +67,15 @@ impl Predicates {
             return known;
         }
         let field = self.field(&predicate.field);
-        if let Test::SameAs { field: other, .. } = &predicate.test {
-            self.field(&Field::Name(other.clone()));
-        }
+        let other = match &predicate.test {
+            Test::SameAs { field, .. } => Some(self.field(&Field::Name(field.clone()))),
+            _ => None,
+        };
         let id = self.list.len() as PredicateId;
         self.list.push(NumberedPredicate {
             predicate: predicate.clone(),
             field,
+            other,
         });
         self.by_text.insert(text, id);
         id
