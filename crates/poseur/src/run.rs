@@ -24,10 +24,11 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Begins a run, with a progress bar where there is somebody to see it and an end in sight.
-    pub fn new(input: &'a Input) -> Run<'a> {
+    /// Begins a run. If `progress` may be shown, there is a bar where somebody can see it and an end
+    /// is in sight.
+    pub fn new(input: &'a Input, progress: bool) -> Run<'a> {
         let messages = match input::total_size(&input.files) {
-            Some(bytes) if !input.quiet => Messages::with_progress(bytes),
+            Some(bytes) if progress && !input.quiet => Messages::with_progress(bytes),
             _ => Messages::new(),
         };
         Run {

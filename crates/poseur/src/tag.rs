@@ -1,6 +1,6 @@
 //! `poseur tag`: the input out again, byte for byte, with tags in the records that matched.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use poseur_matcher::Matcher;
@@ -22,7 +22,9 @@ use crate::run::{self, Run};
 pub fn run(args: &args::Tag) -> Result<(), Error> {
     let matcher = load::matcher(&args.sources)?;
     let mut output = Output::open(args.output.as_deref(), &args.input.files)?;
-    let run = Run::new(&args.input);
+    // Records on a terminal leave no room for a progress bar.
+    let progress = args.output.is_some() || !io::stdout().is_terminal();
+    let run = Run::new(&args.input, progress);
     let options = TagOptions {
         style: args.style.into(),
         key: args.key.clone(),

@@ -38,7 +38,7 @@ pub fn run(args: &args::Hunt) -> Result<(), Error> {
         true => HuntFormat::Table,
         false => HuntFormat::Json,
     });
-    let run = Run::new(&args.input);
+    let run = Run::new(&args.input, true);
     let prompt = input::total_size(&args.input.files).is_none();
     let table = Table::new(Paint::stdout(), terminal::columns(), prompt);
     let mut sink = Sink {
