@@ -250,7 +250,7 @@ fn on_a_terminal(arguments: &str, columns: usize) -> Option<String> {
         .to_owned()
         .into_string()
         .unwrap();
-    let line = format!("stty cols {columns} && '{program}' {arguments}");
+    let line = format!("stty rows 24 cols {columns} && '{program}' {arguments}");
     let mut command = std::process::Command::new("script");
     command
         .args(["-qec", &line, "/dev/null"])
