@@ -68,3 +68,59 @@ pub fn sigma_rule(id: &str, detection: &str, more: &str) -> Vec<Rule> {
 pub fn tag(tagger: &mut Tagger, input: impl AsRef<[u8]>, at: Timestamp) -> Vec<u8> {
     tagger.tag(input.as_ref(), at).to_vec()
 }
+
+/// A record as it is, and in every envelope and batch; by name. Beside it, batches hold a record
+/// that matches nothing.
+pub fn wrapped(record: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let text = |bytes: &[u8]| {
+        let mut out = Vec::new();
+        poseur_matcher::json::string(bytes, &mut out);
+        out
+    };
+    let around = |before: &str, inner: &[u8], after: &str| {
+        [before.as_bytes(), inner, after.as_bytes()].concat()
+    };
+    let message = around("{\"message\":", &text(record), ",\"host\":\"edge\"}");
+    let array = around("[{\"a\":1},", record, ",null]");
+    vec![
+        ("bare", record.to_vec()),
+        ("with a mark and CR", around("\u{FEFF} ", record, " \r")),
+        ("object", around("{\"o365audit\":", record, "}")),
+        (
+            "log",
+            around("{\"log\":", &text(&around(" ", record, "\n")), "}"),
+        ),
+        (
+            "original, nested",
+            around(
+                "{\"event\":{\"module\":\"o365\",\"original\":",
+                &text(record),
+                "}}",
+            ),
+        ),
+        (
+            "original, dotted",
+            around("{\"event.original\":", &text(record), "}"),
+        ),
+        ("text in text", around("{\"log\":", &text(&message), "}")),
+        (
+            "text of a batch",
+            around("{\"message\":", &text(&array), "}"),
+        ),
+        (
+            "text of records",
+            around(
+                "{\"message\":",
+                &text(&around("{\"records\":[", record, "]}")),
+                "}",
+            ),
+        ),
+        (
+            "records",
+            around("{\"time\":1,\"records\":[1,{},", record, "]}"),
+        ),
+        ("records of texts", around("{\"records\":[", &message, "]}")),
+        ("message", message),
+        ("array", array),
+    ]
+}
