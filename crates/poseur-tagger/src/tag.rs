@@ -264,6 +264,15 @@ impl TagWriter {
         out.push(b'"');
     }
 
+    /// Whether a text is the word for `tags`.
+    pub fn is_ecs_word(&self, verdict: &Verdict, text: &[u8]) -> bool {
+        let key = match verdict.matches.is_empty() {
+            true => text.strip_suffix(b"-suppressed"),
+            false => Some(text),
+        };
+        key == Some(self.key.as_bytes())
+    }
+
     /// Appends `"name":value` for an ECS field of [`ECS_FIELDS`]; `false` if there is no value.
     pub fn ecs_field(&self, name: &str, verdict: &Verdict, out: &mut Vec<u8>) -> bool {
         if verdict.matches.is_empty() {

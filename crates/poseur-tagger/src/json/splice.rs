@@ -111,23 +111,20 @@ impl Splicer {
         document.walk(root, &self.paths, &mut self.found)?;
         let existing = self.found.values(self.tags).next();
         if let Some(tags) = existing.filter(|&tags| document.kind(tags) == Kind::List) {
-            let start = made.len();
-            self.tag.ecs_word(verdict, made);
             let (mut any, mut there) = (false, false);
             let text = &mut self.text;
             let _ = document.elements(tags, &mut |element| {
                 any = true;
-                let word = &made[start + 1..made.len() - 1];
                 there |= document.kind(element) == Kind::Text
-                    && document.text(element, text) == word;
+                    && self.tag.is_ecs_word(verdict, document.text(element, text));
                 std::ops::ControlFlow::Continue(())
             });
-            if there {
-                made.truncate(start);
-            } else {
+            if !there {
+                let start = made.len();
                 if any {
-                    made.insert(start, b',');
+                    made.push(b',');
                 }
+                self.tag.ecs_word(verdict, made);
                 edits.push(insertion(tags.end - 1, start..made.len()));
             }
         }
