@@ -157,7 +157,9 @@ impl FieldPlan {
     /// Whether an object stands where a keyword field's value would, with any non-null scalar
     /// anywhere in it: enough for `exists`.
     pub fn has_object<R: Record + ?Sized>(&self, record: &R, found: &Found) -> bool {
-        if self.any || self.kind != FieldKind::Keyword || self.derive != Derive::Same {
+        // Parts of a text have no object to stand for them.
+        let whole = matches!(self.derive, Derive::Same | Derive::Text | Derive::Rename { .. });
+        if self.any || self.kind != FieldKind::Keyword || !whole {
             return false;
         }
         self.present_sources(found).any(|path| {

@@ -49,8 +49,7 @@ impl Paths {
     /// Adds a dotted path and says which node it ends at. Call [`Paths::finish`] before reading.
     pub fn add(&mut self, path: &str) -> PathId {
         let mut at = PathId::ROOT;
-        // An empty name cannot be a key of its own in the tables; no field has one.
-        for name in path.split('.').filter(|name| !name.is_empty()) {
+        for name in path.split('.') {
             at = self.step(at, name);
         }
         self.nodes[at.index()].wanted = true;
@@ -152,8 +151,8 @@ struct Keys {
 #[derive(Debug, Clone)]
 struct Place {
     ends: Ends,
-    /// Free if empty: no path has an empty key to itself.
     key: Box<[u8]>,
+    /// Free if it is the root, where no key leads.
     id: PathId,
 }
 
@@ -209,7 +208,7 @@ impl Keys {
             let ends = Ends::of(key.as_bytes());
             table.lengths |= 1 << (key.len() % 64);
             let mut at = ends.hash() & (size - 1);
-            while !table.places[at].key.is_empty() {
+            while table.places[at].id != PathId::ROOT {
                 at = (at + 1) & (size - 1);
             }
             table.places[at] = Place {
@@ -232,9 +231,9 @@ impl Keys {
         loop {
             let place = &self.places[at];
             if place.ends == ends && (ends.length <= 16 || *place.key == *key) {
-                return (ends.length > 0).then_some(place.id);
+                return (place.id != PathId::ROOT).then_some(place.id);
             }
-            if place.ends.length == 0 {
+            if place.id == PathId::ROOT {
                 return None;
             }
             at = (at + 1) & mask;
@@ -277,7 +276,31 @@ mod tests {
         ] {
             assert_eq!(follow(keys), None, "{keys:?}");
         }
+        assert_eq!(paths.child(email, b""), None);
         assert!(paths.wanted(user) && paths.leads_on(user));
         assert!(!paths.wanted(PathId::ROOT) && !paths.leads_on(email));
+    }
+
+    #[test]
+    fn names_may_be_empty() {
+        let mut paths = Paths::default();
+        let ids = ["", "a", "a.", ".a", "."].map(|path| paths.add(path));
+        paths.finish();
+        for (keys, expected) in [
+            (&[""][..], Some(ids[0])),
+            (&["a"], Some(ids[1])),
+            (&["a."], Some(ids[2])),
+            (&["a", ""], Some(ids[2])),
+            (&[".a"], Some(ids[3])),
+            (&["", "a"], Some(ids[3])),
+            (&["."], Some(ids[4])),
+            (&["", ""], Some(ids[4])),
+            (&["a", "."], None),
+            (&["b"], None),
+        ] {
+            let mut steps = keys.iter();
+            let found = steps.try_fold(PathId::ROOT, |at, key| paths.child(at, key.as_bytes()));
+            assert_eq!(found, expected, "{keys:?}");
+        }
     }
 }
