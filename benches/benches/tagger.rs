@@ -3,8 +3,8 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use poseur_benches::{Traffic, chunks, parse_and_write, tagger};
 
 const FULL: usize = 320 << 20;
@@ -49,9 +49,9 @@ fn tag_and_copy(tagger: &mut poseur_tagger::Tagger, traffic: &Traffic, out: &mut
 fn ours(group: &mut BenchmarkGroup<'_, WallTime>, traffic: &Traffic) {
     let expected = traffic.truths.matches_a + traffic.truths.matches_b;
     let (mut tagger, mut out) = (tagger(), Vec::new());
-    assert_eq!(tag(&mut tagger, traffic), expected as u64);
+    assert_eq!(tag(&mut tagger, traffic), expected);
     group.bench_function("poseur", |b| b.iter(|| tag(&mut tagger, traffic)));
-    assert_eq!(tag_and_copy(&mut tagger, traffic, &mut out), expected as u64);
+    assert_eq!(tag_and_copy(&mut tagger, traffic, &mut out), expected);
     group.bench_function("poseur, output copied", |b| {
         b.iter(|| tag_and_copy(&mut tagger, traffic, &mut out));
     });
@@ -75,7 +75,10 @@ fn limits(group: &mut BenchmarkGroup<'_, WallTime>, traffic: &Traffic) {
 fn plain(group: &mut BenchmarkGroup<'_, WallTime>, traffic: &Traffic) {
     let mut out = Vec::new();
     let mut run = || {
-        let lines = traffic.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = traffic
+            .bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         let matched = lines.filter(|line| {
             if out.len() > 1 << 20 {
                 out.clear();

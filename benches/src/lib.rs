@@ -68,7 +68,10 @@ impl Traffic {
 pub fn tagger() -> Tagger {
     let rules = poseur_rule::pack::built_in();
     let matcher = Matcher::new(rules, Vec::new(), schema::built_in(), None);
-    Tagger::new(Arc::new(matcher.expect("the built-in rules compile")), TagOptions::default())
+    Tagger::new(
+        Arc::new(matcher.expect("the built-in rules compile")),
+        TagOptions::default(),
+    )
 }
 
 /// Buffers as a stream would hand them over: whole lines, about a mebibyte.
@@ -106,12 +109,24 @@ pub fn parse_and_write(line: &[u8], out: &mut Vec<u8>) -> bool {
 /// Rule A by hand, on a raw record.
 pub fn rule_a(record: &Value) -> bool {
     const NAMES: [&str; 7] = [
-        "Help Desk", "Help Desk Team", "Help Desk IT", "IT Help Desk", "Microsoft Security",
-        "Microsoft  Security", "Microsoft Support",
+        "Help Desk",
+        "Help Desk Team",
+        "Help Desk IT",
+        "IT Help Desk",
+        "Microsoft Security",
+        "Microsoft  Security",
+        "Microsoft Support",
     ];
     const ADDRESSES: [&str; 9] = [
-        "helpdesk", "help.desk", "help-desk", "help_desk", "ithelp", "it.help", "itsupport",
-        "it.support", "it-support",
+        "helpdesk",
+        "help.desk",
+        "help-desk",
+        "help_desk",
+        "ithelp",
+        "it.help",
+        "itsupport",
+        "it.support",
+        "it-support",
     ];
     const USERS: [&str; 4] = ["helpdesk", "help-desk", "ithelp", "itsupport"];
     let gates = record["Operation"] == "ChatCreated"
@@ -121,7 +136,10 @@ pub fn rule_a(record: &Value) -> bool {
         && record["ParticipantInfo"]["HasGuestUsers"] == false
         && record["ParticipantInfo"]["HasForeignTenantUsers"] == true
         && !matches!(
-            record["ResultStatus"].as_str().map(str::to_lowercase).as_deref(),
+            record["ResultStatus"]
+                .as_str()
+                .map(str::to_lowercase)
+                .as_deref(),
             Some("failed" | "false")
         );
     if !gates {

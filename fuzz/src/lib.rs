@@ -22,7 +22,11 @@ use poseur_tests::strategies::now;
 pub fn json_reader(data: &[u8]) {
     let body = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data);
     let plain = json::parse(body);
-    assert_eq!(check(body).is_ok(), plain.is_ok(), "validity differs from the plain parser");
+    assert_eq!(
+        check(body).is_ok(),
+        plain.is_ok(),
+        "validity differs from the plain parser"
+    );
 
     let mut paths = Paths::default();
     for path in ["a", "a.b", "a.b.c", "o365.audit.Members", "user.email"] {
@@ -37,14 +41,21 @@ pub fn json_reader(data: &[u8]) {
     let root = document.root();
     if document.kind(root) == Kind::Map {
         let walked = document.walk(root, &paths, &mut found);
-        assert!(walked.is_ok() || plain.is_err(), "a valid object cannot be walked");
+        assert!(
+            walked.is_ok() || plain.is_err(),
+            "a valid object cannot be walked"
+        );
         let _ = document.members(root, |_, _, _| {});
     }
     visit(&document, root);
     if let Ok(plain) = plain {
         let mut compact = Vec::new();
         document.write_json(root, &mut compact);
-        assert_eq!(compact, json::compact(&plain.value), "a valid document reads differently");
+        assert_eq!(
+            compact,
+            json::compact(&plain.value),
+            "a valid document reads differently"
+        );
     }
 }
 
@@ -52,7 +63,10 @@ pub fn json_reader(data: &[u8]) {
 fn visit(record: &dyn Record, value: Handle) {
     let mut scratch = Vec::new();
     let _ = record.leaves(value, &mut |leaf| {
-        assert!(!matches!(record.kind(leaf), Kind::List | Kind::Map), "a leaf is no scalar");
+        assert!(
+            !matches!(record.kind(leaf), Kind::List | Kind::Map),
+            "a leaf is no scalar"
+        );
         record.text(leaf, &mut scratch);
         record.open(leaf, &mut |inner| {
             inner.write_json(inner.root(), &mut Vec::new());

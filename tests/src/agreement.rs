@@ -76,7 +76,10 @@ impl Agreement {
         let mut hits = Vec::new();
         let before = self.lines.counts.all_unreadable();
         self.lines.read(line, at, &mut |hit| {
-            let rules = hit.verdict.rules().map(|rule| self.matcher.rules()[rule].id.clone());
+            let rules = hit
+                .verdict
+                .rules()
+                .map(|rule| self.matcher.rules()[rule].id.clone());
             hits.push((hit.root.end - 1, rules.collect()));
             Ok(())
         });
@@ -91,11 +94,18 @@ impl Agreement {
     /// If any of it is not so.
     pub fn check(&mut self, line: &[u8], at: Timestamp) -> Vec<u8> {
         let expected = plain(&self.rules, line, at, self.schema.as_deref());
-        assert_eq!(self.fast(line, at), expected, "verdicts differ from the reference");
+        assert_eq!(
+            self.fast(line, at),
+            expected,
+            "verdicts differ from the reference"
+        );
 
         let output = self.tagger.tag(line, at).to_vec();
         let without_search = self.thorough.tag(line, at).to_vec();
-        assert_eq!(output, without_search, "the candidate search changes the output");
+        assert_eq!(
+            output, without_search,
+            "the candidate search changes the output"
+        );
 
         let records = expected.unwrap_or_default();
         if records.is_empty() {
@@ -118,9 +128,17 @@ impl Agreement {
             expected.extend_from_slice(&line[body.len()..]);
         }
         let before = self.tagger.counts().records;
-        assert_eq!(self.tagger.tag(buffer, at).to_vec(), expected, "lines influence each other");
+        assert_eq!(
+            self.tagger.tag(buffer, at).to_vec(),
+            expected,
+            "lines influence each other"
+        );
         let lines = buffer.split_inclusive(|byte| *byte == b'\n').count() as u64;
-        assert_eq!(self.tagger.counts().records - before, lines, "lines are miscounted");
+        assert_eq!(
+            self.tagger.counts().records - before,
+            lines,
+            "lines are miscounted"
+        );
     }
 }
 
@@ -137,13 +155,21 @@ pub fn check(rules: &[Rule], line: &[u8], at: Timestamp, schema: Option<&str>) {
 /// # Panics
 /// If it is not.
 pub fn assert_only_tags_added(line: &[u8], output: &[u8], records: &[(usize, Vec<String>)]) {
-    let mark = if line.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+    let mark = if line.starts_with(b"\xEF\xBB\xBF") {
+        3
+    } else {
+        0
+    };
     let before = json::parse(&line[mark..]).expect("a matched line is valid");
     let after = json::parse(&output[mark..]).expect("a tagged line is valid");
     // Value for value: the same but for the tags.
     let mut tags = Vec::new();
     let stripped = strip(after.value, &mut Vec::new());
-    assert_eq!(stripped, strip(before.value.clone(), &mut tags), "a value was changed");
+    assert_eq!(
+        stripped,
+        strip(before.value.clone(), &mut tags),
+        "a value was changed"
+    );
 
     // Byte for byte: where no key was there before, what is left after taking out what was put in
     // is the input.
@@ -154,13 +180,18 @@ pub fn assert_only_tags_added(line: &[u8], output: &[u8], records: &[(usize, Vec
             let (same, tail) = rest.split_at(brace - done);
             assert_eq!(same, &line[done..*brace], "bytes before a tag were changed");
             let tail = tail.strip_prefix(b",").unwrap_or(tail);
-            let tag = tail.strip_prefix(b"\"poseur\":").expect("a tag before the closing brace");
+            let tag = tail
+                .strip_prefix(b"\"poseur\":")
+                .expect("a tag before the closing brace");
             let length = object_length(tag);
             let Ok(parsed) = json::parse(&tag[..length]) else {
                 panic!("the tag is not valid JSON");
             };
             assert_eq!(rule_ids(&parsed.value), *rules, "the tag names other rules");
-            assert!(std::str::from_utf8(&tag[..length]).is_ok(), "the tag is not UTF-8");
+            assert!(
+                std::str::from_utf8(&tag[..length]).is_ok(),
+                "the tag is not UTF-8"
+            );
             rest = &tag[length..];
             done = *brace;
         }
@@ -207,7 +238,9 @@ fn rule_ids(tag: &Value) -> Vec<String> {
 /// A value without the members that have the tag's key, at every level; these go to `taken`.
 fn strip(value: Value, taken: &mut Vec<Value>) -> Value {
     match value {
-        Value::List(items) => Value::List(items.into_iter().map(|item| strip(item, taken)).collect()),
+        Value::List(items) => {
+            Value::List(items.into_iter().map(|item| strip(item, taken)).collect())
+        }
         Value::Map(members) => {
             let mut kept = Vec::new();
             for (key, value) in members {

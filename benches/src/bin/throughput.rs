@@ -18,7 +18,9 @@ fn main() {
         "matching" => Traffic::all_matching(bytes),
         "events" => Traffic::message_events(bytes),
         _ => {
-            eprintln!("usage: throughput teams|escapes|candidates|matching|events [SECONDS] [MEGABYTES]");
+            eprintln!(
+                "usage: throughput teams|escapes|candidates|matching|events [SECONDS] [MEGABYTES]"
+            );
             std::process::exit(2);
         }
     };
@@ -50,5 +52,9 @@ fn main() {
         counting = counting.min(start.elapsed());
     }
     let rate = |time: Duration| traffic.bytes.len() as f64 / time.as_secs_f64() / 1e9;
-    println!("memcpy: {:.2} GB/s, counting lines: {:.2} GB/s", rate(copying), rate(counting));
+    println!(
+        "memcpy: {:.2} GB/s, counting lines: {:.2} GB/s",
+        rate(copying),
+        rate(counting)
+    );
 }

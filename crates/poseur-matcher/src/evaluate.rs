@@ -27,6 +27,10 @@ pub struct State {
     pub(crate) one: Bits,
 }
 
+/// Visits a value of a field: the record, the value, where it stands, the predicates it satisfies.
+pub type VisitSatisfied<'v, R> =
+    dyn FnMut(&R, Scalar<'_>, Option<Handle>, &Bits) -> ControlFlow<()> + 'v;
+
 /// One record, one schema.
 pub struct Evaluation<'a, R: ?Sized> {
     pub(crate) plan: &'a Plan,
@@ -164,11 +168,7 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
     }
 
     /// Visits the values of a field, and for each the predicates it satisfies by itself.
-    pub fn each_value(
-        &mut self,
-        field: usize,
-        visit: &mut dyn FnMut(&R, Scalar<'_>, Option<Handle>, &Bits) -> ControlFlow<()>,
-    ) {
+    pub fn each_value(&mut self, field: usize, visit: &mut VisitSatisfied<'_, R>) {
         let State { one, texts, .. } = &mut *self.state;
         let (record, set, now) = (self.record, &self.plan.sets[field], self.now);
         let predicates = self.plan.predicates.list.len();
@@ -195,8 +195,11 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         visit: &mut dyn FnMut(&[u8]),
     ) {
         let State { one, texts, .. } = &mut *self.state;
-        let (set, now, predicates) =
-            (&self.plan.sets[field], self.now, self.plan.predicates.list.len());
+        let (set, now, predicates) = (
+            &self.plan.sets[field],
+            self.now,
+            self.plan.predicates.list.len(),
+        );
         with_document(self.record, value, &mut |record, value| {
             let _ = leaves(record, value, &mut texts.decoded, &mut |leaf, _| {
                 one.reset(predicates);
@@ -220,13 +223,23 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         id: PredicateId,
     ) -> bool {
         let State { one, texts, .. } = &mut *self.state;
-        let (set, now, predicates) =
-            (&self.plan.sets[field], self.now, self.plan.predicates.list.len());
+        let (set, now, predicates) = (
+            &self.plan.sets[field],
+            self.now,
+            self.plan.predicates.list.len(),
+        );
         one.reset(predicates);
         let text = &mut texts.derived;
         text.clear();
         record.write_json(element, text);
-        set.test(Scalar { kind: Kind::Text, text }, now, one);
+        set.test(
+            Scalar {
+                kind: Kind::Text,
+                text,
+            },
+            now,
+            one,
+        );
         let _ = leaves(record, element, &mut texts.decoded, &mut |leaf, _| {
             set.test(leaf, now, one);
             ControlFlow::Continue(())

@@ -104,7 +104,8 @@ impl FieldPlan {
 
     /// The raw values of the field, before type and derivation.
     pub fn raw_values<'a>(&'a self, found: &'a Found) -> impl Iterator<Item = Handle> + 'a {
-        self.present_sources(found).flat_map(|path| found.values(path))
+        self.present_sources(found)
+            .flat_map(|path| found.values(path))
     }
 
     /// Visits every non-null value.
@@ -140,7 +141,13 @@ impl FieldPlan {
                     (FieldKind::Flattened, _) => {
                         leaves(record, value, &mut texts.decoded, visit)?;
                     }
-                    (FieldKind::Keyword, Derive::Values { otherwise: Some(text), .. }) => {
+                    (
+                        FieldKind::Keyword,
+                        Derive::Values {
+                            otherwise: Some(text),
+                            ..
+                        },
+                    ) => {
                         anything = true;
                         visit(text_scalar(text.as_bytes()), None)?;
                     }
@@ -158,7 +165,10 @@ impl FieldPlan {
     /// anywhere in it: enough for `exists`.
     pub fn has_object<R: Record + ?Sized>(&self, record: &R, found: &Found) -> bool {
         // Parts of a text have no object to stand for them.
-        let whole = matches!(self.derive, Derive::Same | Derive::Text | Derive::Rename { .. });
+        let whole = matches!(
+            self.derive,
+            Derive::Same | Derive::Text | Derive::Rename { .. }
+        );
         if self.any || self.kind != FieldKind::Keyword || !whole {
             return false;
         }
@@ -186,7 +196,10 @@ impl FieldPlan {
         match record.kind(value) {
             Kind::Null => ControlFlow::Continue(()),
             Kind::Map => match &self.derive {
-                Derive::Values { otherwise: Some(text), .. } => {
+                Derive::Values {
+                    otherwise: Some(text),
+                    ..
+                } => {
                     *anything = true;
                     visit(text_scalar(text.as_bytes()), Some(value))
                 }
@@ -386,7 +399,8 @@ fn derive<'a>(
 
 /// The address in `ADDRESS`, `[ADDRESS]`, `[ADDRESS]:PORT` and `IPV4:PORT`.
 fn bare_address(text: &[u8]) -> Option<&[u8]> {
-    let is_port = |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    let is_port =
+        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
     if let Some(rest) = text.strip_prefix(b"[") {
         let close = memchr::memchr(b']', rest)?;
         return match &rest[close + 1..] {

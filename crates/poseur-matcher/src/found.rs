@@ -76,7 +76,9 @@ impl Found {
     /// What keys that go on beyond a path hold.
     pub fn values_beyond(&self, path: PathId) -> impl Iterator<Item = Handle> + '_ {
         let beyond = self.beyond.iter();
-        beyond.filter(move |(at, _)| *at == path).map(|(_, value)| *value)
+        beyond
+            .filter(move |(at, _)| *at == path)
+            .map(|(_, value)| *value)
     }
 
     /// Whether anything is at a path, be it null.

@@ -45,7 +45,9 @@ pub fn escape(text: &[u8], out: &mut Vec<u8>) {
 /// How many bytes from the start stand in a JSON string as they are.
 fn plain_length(text: &[u8]) -> usize {
     let (words, _) = text.as_chunks::<8>();
-    let whole = words.iter().take_while(|word| specials(u64::from_le_bytes(**word)) == 0);
+    let whole = words
+        .iter()
+        .take_while(|word| specials(u64::from_le_bytes(**word)) == 0);
     let start = whole.count() * 8;
     let rest = text[start..].iter();
     let plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';

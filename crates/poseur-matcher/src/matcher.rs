@@ -85,7 +85,10 @@ impl Matcher {
             })
             .collect();
         let plan = Plan::new(&rules, &conditions, schemas, forced)?;
-        let context = rules.iter().map(|rule| plan.context_of(&rule.fields)).collect();
+        let context = rules
+            .iter()
+            .map(|rule| plan.context_of(&rule.fields))
+            .collect();
         let concerning = rules.iter().map(|rule| {
             let numbered = exceptions.iter().enumerate();
             let concerning = numbered.filter(|(_, exception)| exception.concerns(&rule.id));
@@ -123,7 +126,10 @@ impl Matcher {
 
     /// How many distinct predicates and fields the rules have.
     pub fn size(&self) -> (usize, usize) {
-        (self.plan.predicates.list.len(), self.plan.predicates.fields.len())
+        (
+            self.plan.predicates.list.len(),
+            self.plan.predicates.fields.len(),
+        )
     }
 
     /// Canonical names of the analyst fields, as [`Verdict::context`] numbers them.
@@ -155,7 +161,10 @@ impl Matcher {
         scratch: &mut Scratch,
         visit: &mut dyn FnMut(Handle, &Verdict) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
-        let Scratch { traversal, decision } = scratch;
+        let Scratch {
+            traversal,
+            decision,
+        } = scratch;
         decision.verdict.clear();
         let mut judge = Decide {
             matcher: self,
@@ -169,9 +178,14 @@ impl Matcher {
 
 fn flat_schema(schemas: &[Schema], name: &str) -> Result<Forced, MatcherError> {
     let flat = |schema: &&Schema| schema.payload == Default::default();
-    let found = schemas.iter().position(|schema| schema.name == name && flat(&schema));
+    let found = schemas
+        .iter()
+        .position(|schema| schema.name == name && flat(&schema));
     found.map(Forced::Flat).ok_or_else(|| {
-        let known = schemas.iter().filter(flat).map(|schema| schema.name.clone());
+        let known = schemas
+            .iter()
+            .filter(flat)
+            .map(|schema| schema.name.clone());
         let known = ["auto".to_owned()].into_iter().chain(known);
         MatcherError::UnknownSchema {
             name: name.to_owned(),
@@ -237,9 +251,21 @@ impl Judge for Decide<'_> {
         schema: &SchemaPlan,
         found: &Found,
     ) -> Result<(), Unreadable> {
-        let Decide { matcher, now, decision, .. } = self;
-        let Decision { state, texts, report, satisfied, trust, verdict, with_summary } =
-            &mut **decision;
+        let Decide {
+            matcher,
+            now,
+            decision,
+            ..
+        } = self;
+        let Decision {
+            state,
+            texts,
+            report,
+            satisfied,
+            trust,
+            verdict,
+            with_summary,
+        } = &mut **decision;
         let plan = &matcher.plan;
         let mut evaluation = Evaluation::new(plan, schema, record, root, found, *now, state);
         let mut reported = false;
@@ -278,11 +304,22 @@ impl Judge for Decide<'_> {
             report::satisfying(&mut evaluation, &plan.clauses[rule], satisfied);
             let on = report::values(&mut evaluation, satisfied, verdict);
             verdict.matches.push(Match { rule, on });
-            let mut reporter = Reporter { record, root, found: report, texts };
+            let mut reporter = Reporter {
+                record,
+                root,
+                found: report,
+                texts,
+            };
             reporter.context(schema, &matcher.context[rule], verdict);
         }
         if reported && *with_summary {
-            Reporter { record, root, found: report, texts }.summary(schema, verdict);
+            Reporter {
+                record,
+                root,
+                found: report,
+                texts,
+            }
+            .summary(schema, verdict);
         }
         Ok(())
     }

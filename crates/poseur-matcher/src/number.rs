@@ -55,7 +55,9 @@ mod tests {
         for text in ["0", "-0", "10", "1.5", "1e3", "-1.25E-07"] {
             assert!(is_number(text.as_bytes()), "{text}");
         }
-        for text in ["", "-", "01", "+1", "1.", ".5", "1e", "1e+", "0x1", "1 ", "NaN", "inf"] {
+        for text in [
+            "", "-", "01", "+1", "1.", ".5", "1e", "1e+", "0x1", "1 ", "NaN", "inf",
+        ] {
             assert!(!is_number(text.as_bytes()), "{text}");
         }
         assert!(equal(b"1.0", b"1") && equal(b"1e2", b"100") && equal(b"-0", b"0"));

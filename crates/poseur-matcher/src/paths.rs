@@ -80,7 +80,10 @@ impl Paths {
             self.spellings(PathId(at as u32), "", &mut keys);
             self.nodes[at].keys = Keys::new(keys);
         }
-        let flags = self.nodes.iter().map(|node| (node.wanted, !node.children.is_empty()));
+        let flags = self
+            .nodes
+            .iter()
+            .map(|node| (node.wanted, !node.children.is_empty()));
         self.flags = flags.collect();
     }
 
@@ -176,7 +179,11 @@ impl Ends {
                     u64::from(u32::from_le_bytes(*head)),
                     u64::from(u32::from_le_bytes(*tail)),
                 ),
-                _ => (key.iter().fold(0, |head, &byte| head << 8 | u64::from(byte)), 0),
+                _ => (
+                    key.iter()
+                        .fold(0, |head, &byte| head << 8 | u64::from(byte)),
+                    0,
+                ),
             },
         };
         Ends { head, tail, length }

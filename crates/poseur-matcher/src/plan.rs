@@ -65,7 +65,7 @@ pub(crate) struct PartyPlan {
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
     /// One party of the record, by fields.
-    Fields(Fields),
+    Fields(Box<Fields>),
     /// Each element of a list is a party.
     Each { list: PathId, element: Element },
 }
@@ -244,7 +244,9 @@ impl SchemaPlan {
             .map(|clause| Node::compile(clause, &constant, &cost))
             .collect();
         let mut plans = |names: &[String]| -> Vec<FieldPlan> {
-            let plans = names.iter().map(|name| FieldPlan::new(&schema, name, report_paths));
+            let plans = names
+                .iter()
+                .map(|name| FieldPlan::new(&schema, name, report_paths));
             plans.collect()
         };
         let context = plans(context_names);
@@ -277,7 +279,7 @@ impl SchemaPlan {
                             element: Element::new(party.email.as_deref(), party.tenant.as_deref()),
                         }
                     }
-                    None => Identity::Fields(Fields {
+                    None => Identity::Fields(Box::new(Fields {
                         email: party
                             .email
                             .as_ref()
@@ -290,7 +292,7 @@ impl SchemaPlan {
                             let path = report_paths.add(list);
                             (path, Element::new(Some(email), Some(tenant)))
                         }),
-                    }),
+                    })),
                 },
             })
             .collect();

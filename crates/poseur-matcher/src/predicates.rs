@@ -149,7 +149,9 @@ impl PredicateSet {
         }
         self.exists.iter().for_each(|&bit| bits.set(bit));
         if let Some(truth) = self.truth(value) {
-            self.bools[truth as usize].iter().for_each(|&bit| bits.set(bit));
+            self.bools[truth as usize]
+                .iter()
+                .for_each(|&bit| bits.set(bit));
         }
         self.test_text(value, now, bits);
     }

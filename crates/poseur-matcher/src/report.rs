@@ -80,8 +80,15 @@ pub(crate) fn values<R: Record + ?Sized>(
         let field = evaluation.plan.predicates.list[predicate as usize].field;
         let Verdict { on, text, .. } = verdict;
         let mut found = None;
-        if matches!(evaluation.plan.predicates.list[predicate as usize].predicate.test, Test::SameAs { .. }) {
-            found = evaluation.same_as(field, predicate).map(|value| (store(value, text), None));
+        if matches!(
+            evaluation.plan.predicates.list[predicate as usize]
+                .predicate
+                .test,
+            Test::SameAs { .. }
+        ) {
+            found = evaluation
+                .same_as(field, predicate)
+                .map(|value| (store(value, text), None));
         }
         evaluation.each_value(field, &mut |_, value, place, bits| {
             if !bits.has(predicate) {
@@ -127,7 +134,9 @@ fn store(value: &[u8], text: &mut Vec<u8>) -> Range<usize> {
     }
     // A character is at most four bytes long; more continuation bytes are none.
     let starts_character = |end: &usize| value[*end] & 0xC0 != 0x80;
-    let end = (LONGEST_VALUE - 3..=LONGEST_VALUE).rev().find(starts_character);
+    let end = (LONGEST_VALUE - 3..=LONGEST_VALUE)
+        .rev()
+        .find(starts_character);
     let end = end.unwrap_or(LONGEST_VALUE);
     text.extend_from_slice(&value[..end]);
     text.extend_from_slice("…".as_bytes());
@@ -159,7 +168,12 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
                 self.record.write_json(value, out);
             }
         } else {
-            let Reporter { record, root, found, texts } = self;
+            let Reporter {
+                record,
+                root,
+                found,
+                texts,
+            } = self;
             let _ = field.values(*record, *root, found, texts, &mut |value, _| {
                 separate(start, &mut count, out);
                 match value.kind {
@@ -198,7 +212,12 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
             place: self.first(&plan.place, &mut verdict.text),
         };
         for field in &plan.whom {
-            let Reporter { record, root, found, texts } = self;
+            let Reporter {
+                record,
+                root,
+                found,
+                texts,
+            } = self;
             let _ = field.values(*record, *root, found, texts, &mut |value, _| {
                 summary.whom.push(store(value.text, &mut verdict.text));
                 ControlFlow::Continue(())
@@ -210,7 +229,12 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
     fn first(&mut self, fields: &[FieldPlan], text: &mut Vec<u8>) -> Option<Range<usize>> {
         fields.iter().find_map(|field| {
             let mut stored = None;
-            let Reporter { record, root, found, texts } = self;
+            let Reporter {
+                record,
+                root,
+                found,
+                texts,
+            } = self;
             let _ = field.values(*record, *root, found, texts, &mut |value, _| {
                 stored = Some(store(value.text, text));
                 ControlFlow::Break(())

@@ -2,8 +2,8 @@
 
 use crate::found::Found;
 use crate::paths::{PathId, Paths};
-use crate::record::{Handle, Kind, Record};
 use crate::plan::SchemaPlan;
+use crate::record::{Handle, Kind, Record};
 use crate::schema::{Payload, Schema};
 
 /// The schema that reads what no other recognises.
@@ -59,7 +59,10 @@ impl Shapes {
         let elements = all(|schema| &schema.payload.elements);
         let objects = all(|schema| &schema.payload.objects);
         let texts = all(|schema| &schema.payload.texts);
-        let detect = schemas.iter().enumerate().filter(|(_, schema)| !schema.detect.is_empty());
+        let detect = schemas
+            .iter()
+            .enumerate()
+            .filter(|(_, schema)| !schema.detect.is_empty());
         let detect = detect.map(|(number, schema)| {
             let lines = schema.detect.iter().map(|line| {
                 let marks = line.iter().map(|mark| Mark {
@@ -122,9 +125,9 @@ impl Shapes {
         }
         if forced.is_none() {
             let flat = self.detect.iter().find(|(_, lines)| {
-                lines.iter().any(|line| {
-                    line.iter().all(|mark| mark.is_in(record, found, scratch))
-                })
+                lines
+                    .iter()
+                    .any(|line| line.iter().all(|mark| mark.is_in(record, found, scratch)))
             });
             if let Some((schema, _)) = flat {
                 return Shape::Flat(*schema);

@@ -10,7 +10,9 @@ pub fn parse(text: &[u8]) -> Option<i128> {
     let digits = |from: usize, count: usize| -> Option<i64> {
         let digits = text.get(from..from + count)?;
         digits.iter().try_fold(0, |number, digit| {
-            digit.is_ascii_digit().then(|| number * 10 + (digit - b'0') as i64)
+            digit
+                .is_ascii_digit()
+                .then(|| number * 10 + (digit - b'0') as i64)
         })
     };
     let separated = text.get(4) == Some(&b'-')
@@ -24,7 +26,10 @@ pub fn parse(text: &[u8]) -> Option<i128> {
     let mut at = 19;
     let mut nanoseconds = 0;
     if text.get(at) == Some(&b'.') {
-        let count = text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = text[at + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if count == 0 || count > 9 {
             return None;
         }
@@ -52,7 +57,10 @@ pub fn parse(text: &[u8]) -> Option<i128> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let day = date.ok()?.duration_since(Date::constant(1970, 1, 1)).as_secs();
+    let day = date
+        .ok()?
+        .duration_since(Date::constant(1970, 1, 1))
+        .as_secs();
     let seconds = day + (hour * 60 + minute) * 60 + second - offset;
     Some(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds))
 }
@@ -66,10 +74,16 @@ mod tests {
     #[test]
     fn table() {
         for (text, expected) in [
-            ("2026-07-23T09:09:09.9551737Z", Some("2026-07-23T09:09:09.9551737Z")),
+            (
+                "2026-07-23T09:09:09.9551737Z",
+                Some("2026-07-23T09:09:09.9551737Z"),
+            ),
             ("2026-07-23T09:09:09", Some("2026-07-23T09:09:09Z")),
             ("2026-07-23 09:09:09Z", Some("2026-07-23T09:09:09Z")),
-            ("2026-07-23T09:09:09.123456789+02:00", Some("2026-07-23T07:09:09.123456789Z")),
+            (
+                "2026-07-23T09:09:09.123456789+02:00",
+                Some("2026-07-23T07:09:09.123456789Z"),
+            ),
             ("2026-07-23T09:09:09-00:30", Some("2026-07-23T09:39:09Z")),
             ("2026-02-30T09:09:09Z", None),
             ("2026-07-23T24:00:00Z", None),

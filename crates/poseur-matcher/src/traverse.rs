@@ -150,7 +150,8 @@ impl Traversal {
                     record.open(payload, &mut |inner| {
                         let root = inner.root();
                         outcome = if inner.kind(root) == Kind::Map {
-                            self.payload(plan, inner, root, envelopes + 1, 1, judge).map(drop)
+                            self.payload(plan, inner, root, envelopes + 1, 1, judge)
+                                .map(drop)
                         } else {
                             self.batch(plan, inner, root, envelopes + 1, 1, judge)
                         };
@@ -174,7 +175,8 @@ impl Traversal {
         judge: &mut J,
     ) -> Result<(), Unreadable> {
         each_object(record, list, |element| {
-            self.payload(plan, record, element, envelopes, depth + 1, judge).map(drop)
+            self.payload(plan, record, element, envelopes, depth + 1, judge)
+                .map(drop)
         })
     }
 }

@@ -86,7 +86,11 @@ impl<'a> Exceptions<'a> {
             scratch.used.push(filter);
         } else if self.in_force().any(|number| self.trusted(number).is_some()) {
             scratch.basis.clear();
-            positive(evaluation, &evaluation.plan.clauses[rule], &mut scratch.basis);
+            positive(
+                evaluation,
+                &evaluation.plan.clauses[rule],
+                &mut scratch.basis,
+            );
             let basis = std::mem::take(&mut scratch.basis);
             let mut parties = Parties::new(self, evaluation, report, scratch);
             let trusted = parties.all_trusted(&basis);
@@ -128,7 +132,8 @@ impl<'a> Exceptions<'a> {
             // What is not UTF-8 is nobody's name.
             let by = std::str::from_utf8(name).ok().and_then(|name| {
                 let trusts = |trusted| trusts(trusted, name);
-                self.in_force().find(|&number| self.trusted(number).is_some_and(trusts))
+                self.in_force()
+                    .find(|&number| self.trusted(number).is_some_and(trusts))
             });
             all &= by.is_some();
             used.extend(by);
@@ -155,7 +160,9 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
         report: &'q Found,
         scratch: &'q mut TrustScratch,
     ) -> Self {
-        let TrustScratch { everybody, tenants, .. } = scratch;
+        let TrustScratch {
+            everybody, tenants, ..
+        } = scratch;
         everybody.clear();
         if let Some(field) = &evaluation.schema.tenants {
             exceptions.trust_each(Trusted::trusts_tenant, everybody, |name| {
@@ -202,10 +209,13 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
             return true;
         }
         // The rule rests on nobody's identity: it is about whoever acted.
-        let actor = schema.parties.iter().find_map(|party| match &party.identity {
-            Identity::Fields(fields) => Some(fields),
-            Identity::Each { .. } => None,
-        });
+        let actor = schema
+            .parties
+            .iter()
+            .find_map(|party| match &party.identity {
+                Identity::Fields(fields) => Some(fields),
+                Identity::Each { .. } => None,
+            });
         actor.is_some_and(|fields| self.by_fields(fields))
     }
 
@@ -220,16 +230,25 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
             let _ = field.values(record, root, report, &mut emails, &mut |value, _| {
                 any = true;
                 all = self.by_address(value.text) || self.by_tenant(fields, Some(value.text));
-                if all { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                if all {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
             });
         }
         self.scratch.emails = emails;
-        if any { all } else { self.by_tenant(fields, None) }
+        if any {
+            all
+        } else {
+            self.by_tenant(fields, None)
+        }
     }
 
     fn by_address(&mut self, address: &[u8]) -> bool {
         let used = &mut self.scratch.used;
-        self.exceptions.trust_each(Trusted::trusts_email, used, |name| name(address))
+        self.exceptions
+            .trust_each(Trusted::trusts_email, used, |name| name(address))
     }
 
     /// Whether the tenant of the party with an address is trusted.
@@ -237,12 +256,14 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
         let mut known = false;
         if let Some(field) = &fields.tenant {
             let TrustScratch { used, tenants, .. } = &mut *self.scratch;
-            let trusted = self.exceptions.trust_each(Trusted::trusts_tenant, used, |name| {
-                each_text(self.evaluation, field, self.report, tenants, &mut |text| {
-                    known = true;
-                    name(text);
+            let trusted = self
+                .exceptions
+                .trust_each(Trusted::trusts_tenant, used, |name| {
+                    each_text(self.evaluation, field, self.report, tenants, &mut |text| {
+                        known = true;
+                        name(text);
+                    });
                 });
-            });
             if known {
                 return trusted;
             }
@@ -280,7 +301,11 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
         let (mut somebody, mut all) = (false, true);
         for value in report.values(list) {
             each_element(record, value, &mut |record, value| {
-                if all && self.evaluation.element_satisfies(record, value, field, predicate) {
+                if all
+                    && self
+                        .evaluation
+                        .element_satisfies(record, value, field, predicate)
+                {
                     somebody = true;
                     all = self.element(record, value, element);
                 }
@@ -289,7 +314,11 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
         // Under a dotted key that goes on below the list, nobody in particular stands.
         for value in report.values_beyond(list) {
             record.with_dyn(&mut |record| {
-                if all && self.evaluation.element_satisfies(record, value, field, predicate) {
+                if all
+                    && self
+                        .evaluation
+                        .element_satisfies(record, value, field, predicate)
+                {
                     somebody = true;
                     all = self.by_everybody();
                 }
@@ -302,9 +331,11 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
     fn element(&mut self, record: &dyn Record, value: Handle, element: &Element) -> bool {
         self.read(record, value, element);
         let mut used = std::mem::take(&mut self.scratch.used);
-        let trusted = self.exceptions.trust_each(Trusted::trusts_email, &mut used, |name| {
-            self.each_name(record, element.email, name);
-        });
+        let trusted = self
+            .exceptions
+            .trust_each(Trusted::trusts_email, &mut used, |name| {
+                self.each_name(record, element.email, name);
+            });
         self.scratch.used = used;
         trusted || self.element_by_tenant(record, element)
     }
@@ -313,19 +344,23 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
     fn element_by_tenant(&mut self, record: &dyn Record, element: &Element) -> bool {
         let mut known = false;
         let mut used = std::mem::take(&mut self.scratch.used);
-        let trusted = self.exceptions.trust_each(Trusted::trusts_tenant, &mut used, |name| {
-            self.each_name(record, element.tenant, &mut |text| {
-                known = true;
-                name(text);
+        let trusted = self
+            .exceptions
+            .trust_each(Trusted::trusts_tenant, &mut used, |name| {
+                self.each_name(record, element.tenant, &mut |text| {
+                    known = true;
+                    name(text);
+                });
             });
-        });
         self.scratch.used = used;
         if known { trusted } else { self.by_everybody() }
     }
 
     /// Whether everybody who takes part is trusted: asked about a party of unknown tenant.
     fn by_everybody(&mut self) -> bool {
-        let TrustScratch { used, everybody, .. } = &mut *self.scratch;
+        let TrustScratch {
+            used, everybody, ..
+        } = &mut *self.scratch;
         used.extend_from_slice(everybody);
         !everybody.is_empty()
     }

@@ -32,7 +32,11 @@ impl Plan {
     /// record must be looked at. No literals at all: the rule can never match.
     pub fn witnesses_of(&self, rule: usize) -> Option<Vec<String>> {
         let mut literals = Vec::new();
-        for schema in self.schemas.iter().filter(|plan| self.shapes.may_judge(plan)) {
+        for schema in self
+            .schemas
+            .iter()
+            .filter(|plan| self.shapes.may_judge(plan))
+        {
             let witness = schema.witness(self, &schema.programs[rule])?;
             literals.extend(witness.literals);
         }
@@ -82,7 +86,10 @@ impl SchemaPlan {
                 let witnesses = witnesses?;
                 Some(Witness {
                     rank: witnesses.iter().map(|witness| witness.rank).max()?,
-                    literals: witnesses.into_iter().flat_map(|witness| witness.literals).collect(),
+                    literals: witnesses
+                        .into_iter()
+                        .flat_map(|witness| witness.literals)
+                        .collect(),
                 })
             }
         }
@@ -101,11 +108,18 @@ impl SchemaPlan {
             };
             // What one schema knows to discriminate does so in all shapes, and the same literal for
             // all of them keeps the search short.
-            let mut known = plan.schemas.iter().flat_map(|plan| &plan.schema.discriminating);
+            let mut known = plan
+                .schemas
+                .iter()
+                .flat_map(|plan| &plan.schema.discriminating);
             let discriminating = known.any(|known| known == name);
             return Some(Witness {
                 literals: vec![literal],
-                rank: if discriminating { DISCRIMINATING } else { VALUE },
+                rank: if discriminating {
+                    DISCRIMINATING
+                } else {
+                    VALUE
+                },
             });
         }
         // A value needs its key, unless the field has one by default.
@@ -142,7 +156,10 @@ fn value_literal(test: &Test, kind: FieldKind, derive: &Derive) -> Option<String
         return None;
     }
     // Numbers have many spellings.
-    if pattern.as_equals().is_some_and(|text| is_number(text.as_bytes())) {
+    if pattern
+        .as_equals()
+        .is_some_and(|text| is_number(text.as_bytes()))
+    {
         return None;
     }
     let literals = pattern.parts().iter().filter_map(|part| match part {

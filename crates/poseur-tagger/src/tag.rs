@@ -118,7 +118,11 @@ impl TagWriter {
             title: json(&rule.title),
             level: rule.level,
             risk_score: rule.risk_score,
-            techniques: rule.techniques.iter().map(|technique| json(technique)).collect(),
+            techniques: rule
+                .techniques
+                .iter()
+                .map(|technique| json(technique))
+                .collect(),
         });
         let exceptions = matcher.exceptions().iter().map(|exception| ExceptionJson {
             id: json(&exception.id),
@@ -141,7 +145,11 @@ impl TagWriter {
             rules: rules.collect(),
             exceptions: exceptions.collect(),
             predicates: predicates.collect(),
-            context: matcher.context_names().iter().map(|name| key_json(name)).collect(),
+            context: matcher
+                .context_names()
+                .iter()
+                .map(|name| key_json(name))
+                .collect(),
         }
     }
 
@@ -172,7 +180,12 @@ impl TagWriter {
         }
         let mut techniques = list(b",\"technique\":[");
         self.techniques(verdict, |technique| techniques(technique, out));
-        close(out, verdict, self.matched(verdict).any(|rule| !rule.techniques.is_empty()));
+        close(
+            out,
+            verdict,
+            self.matched(verdict)
+                .any(|rule| !rule.techniques.is_empty()),
+        );
         if !verdict.matches.is_empty() {
             let mut separator: &[u8] = b",\"matches\":[";
             for found in &verdict.matches {
@@ -192,7 +205,11 @@ impl TagWriter {
                     string(verdict.text(&satisfied.value), out);
                     out.extend_from_slice(after);
                 }
-                out.extend_from_slice(if found.on.is_empty() { b",\"on\":[]}" } else { b"]}" });
+                out.extend_from_slice(if found.on.is_empty() {
+                    b",\"on\":[]}"
+                } else {
+                    b"]}"
+                });
             }
             out.push(b']');
         }
@@ -229,7 +246,9 @@ impl TagWriter {
     }
 
     fn risk_score(&self, verdict: &Verdict) -> Option<u8> {
-        self.matched(verdict).filter_map(|rule| rule.risk_score).max()
+        self.matched(verdict)
+            .filter_map(|rule| rule.risk_score)
+            .max()
     }
 
     /// The distinct techniques of the matched rules.
@@ -237,7 +256,10 @@ impl TagWriter {
         for (at, rule) in self.matched(verdict).enumerate() {
             for technique in &rule.techniques {
                 let before = self.matched(verdict).take(at);
-                if !before.flat_map(|rule| &rule.techniques).any(|known| known == technique) {
+                if !before
+                    .flat_map(|rule| &rule.techniques)
+                    .any(|known| known == technique)
+                {
                     visit(technique);
                 }
             }

@@ -107,22 +107,23 @@ impl Lines {
                 document.check()?;
                 checked = true;
             }
-            self.matcher.decide(&document, now, &mut self.scratch, &mut |root, verdict| {
-                // Nothing is written because of a document that is not valid through and through.
-                if !checked {
-                    document.check()?;
-                    checked = true;
-                }
-                counts.matched += !verdict.matches.is_empty() as u64;
-                counts.matches += verdict.matches.len() as u64;
-                counts.suppressed += verdict.suppressed.len() as u64;
-                visit(Hit {
-                    document: &document,
-                    line: range.clone(),
-                    root,
-                    verdict,
+            self.matcher
+                .decide(&document, now, &mut self.scratch, &mut |root, verdict| {
+                    // Nothing is written because of a document that is not valid through and through.
+                    if !checked {
+                        document.check()?;
+                        checked = true;
+                    }
+                    counts.matched += !verdict.matches.is_empty() as u64;
+                    counts.matches += verdict.matches.len() as u64;
+                    counts.suppressed += verdict.suppressed.len() as u64;
+                    visit(Hit {
+                        document: &document,
+                        line: range.clone(),
+                        root,
+                        verdict,
+                    })
                 })
-            })
         });
         if let Err(reason) = outcome {
             self.counts.unreadable(reason);
@@ -216,7 +217,13 @@ impl Tagger {
 
     /// Tags a buffer of whole lines (the last may lack its line feed), as of `now`.
     pub fn tag<'a>(&'a mut self, input: &'a [u8], now: Timestamp) -> Tagged<'a> {
-        let Tagger { lines, splicer, edits, made, pieces } = self;
+        let Tagger {
+            lines,
+            splicer,
+            edits,
+            made,
+            pieces,
+        } = self;
         edits.clear();
         made.clear();
         pieces.clear();
@@ -236,7 +243,11 @@ impl Tagger {
             done = edit.replaced.end;
         }
         pieces.push(Piece::Input(done..input.len()));
-        Tagged { input, made, pieces }
+        Tagged {
+            input,
+            made,
+            pieces,
+        }
     }
 }
 
@@ -279,7 +290,10 @@ impl<'a> Tagged<'a> {
     pub fn write_to(&self, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
         // The system takes at most 1024 slices at once.
         const MOST: usize = 1024;
-        let mut slices = self.slices().filter(|slice| !slice.is_empty()).map(IoSlice::new);
+        let mut slices = self
+            .slices()
+            .filter(|slice| !slice.is_empty())
+            .map(IoSlice::new);
         let mut batch = Vec::new();
         loop {
             batch.clear();

@@ -269,7 +269,11 @@ pub fn add(schemas: &mut Vec<Schema>, file: &str, text: &str) -> Result<(), Vec<
         known.discriminating.extend(new.discriminating);
         known.below = new.below.or(known.below.take());
         known.tenants = new.tenants.or(known.tenants.take());
-        known.source = format!("{}\n# added by {file}\n{}", known.source.trim_end(), new.source);
+        known.source = format!(
+            "{}\n# added by {file}\n{}",
+            known.source.trim_end(),
+            new.source
+        );
     }
     Ok(())
 }
@@ -281,7 +285,10 @@ mod tests {
     #[test]
     fn the_built_in_schemas_load_in_order() {
         let names: Vec<_> = built_in().into_iter().map(|schema| schema.name).collect();
-        assert_eq!(names, ["envelope", "batch", "ecs", "o365", "defender", "hunting"]);
+        assert_eq!(
+            names,
+            ["envelope", "batch", "ecs", "o365", "defender", "hunting"]
+        );
     }
 
     #[test]
@@ -295,8 +302,18 @@ mod tests {
         for (schema, field, paths, kind) in [
             ("o365", "event.provider", "Workload", FieldKind::Keyword),
             ("o365", "data_stream.dataset", "", FieldKind::Keyword),
-            ("o365", "o365.audit.Members", "Members", FieldKind::Flattened),
-            ("o365", "o365.audit.Members.UPN", "Members.UPN", FieldKind::Flattened),
+            (
+                "o365",
+                "o365.audit.Members",
+                "Members",
+                FieldKind::Flattened,
+            ),
+            (
+                "o365",
+                "o365.audit.Members.UPN",
+                "Members.UPN",
+                FieldKind::Flattened,
+            ),
             (
                 "o365",
                 "o365.audit.ParticipantInfo.HasGuestUsers",
@@ -304,21 +321,51 @@ mod tests {
                 FieldKind::Keyword,
             ),
             ("o365", "Operation", "Operation", FieldKind::Keyword),
-            ("ecs", "o365.audit.Members.UPN", "o365.audit.Members.UPN", FieldKind::Flattened),
+            (
+                "ecs",
+                "o365.audit.Members.UPN",
+                "o365.audit.Members.UPN",
+                FieldKind::Flattened,
+            ),
             ("ecs", "user.email", "user.email", FieldKind::Keyword),
-            ("defender", "Timestamp", "properties.Timestamp Timestamp", FieldKind::Keyword),
-            ("defender", "RecipientDetails", "properties.RecipientDetails", FieldKind::Dynamic),
-            ("hunting", "Subject", "MessageSubject Subject", FieldKind::Keyword),
-            ("hunting", "IsExternalThread", "IsExternalThread", FieldKind::Flag),
+            (
+                "defender",
+                "Timestamp",
+                "properties.Timestamp Timestamp",
+                FieldKind::Keyword,
+            ),
+            (
+                "defender",
+                "RecipientDetails",
+                "properties.RecipientDetails",
+                FieldKind::Dynamic,
+            ),
+            (
+                "hunting",
+                "Subject",
+                "MessageSubject Subject",
+                FieldKind::Keyword,
+            ),
+            (
+                "hunting",
+                "IsExternalThread",
+                "IsExternalThread",
+                FieldKind::Flag,
+            ),
         ] {
-            assert_eq!(lookup(schema, field), (paths.to_owned(), kind), "{schema} {field}");
+            assert_eq!(
+                lookup(schema, field),
+                (paths.to_owned(), kind),
+                "{schema} {field}"
+            );
         }
     }
 
     #[test]
     fn a_file_extends_a_schema() {
         let mut schemas = built_in();
-        let text = "name: o365\nfields:\n  event.action: {from: Action}\n  team: {from: TeamName}\n";
+        let text =
+            "name: o365\nfields:\n  event.action: {from: Action}\n  team: {from: TeamName}\n";
         add(&mut schemas, "mine.yaml", text).unwrap();
         let o365 = schemas.iter().find(|schema| schema.name == "o365").unwrap();
         assert_eq!(o365.lookup("event.action").paths, ["Action"]);

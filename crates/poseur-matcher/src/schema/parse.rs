@@ -25,8 +25,17 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Schema>, Vec<LoadError>> {
 
 fn schema(reader: &mut Reader, node: &Node, source: &str) -> Option<Schema> {
     const KEYS: &[&str] = &[
-        "name", "title", "order", "detect", "below", "fields", "parties", "tenants",
-        "discriminating", "summary", "payload",
+        "name",
+        "title",
+        "order",
+        "detect",
+        "below",
+        "fields",
+        "parties",
+        "tenants",
+        "discriminating",
+        "summary",
+        "payload",
     ];
     let entries = reader.map(node, "a schema")?;
     reader.known_keys(entries, KEYS, "a schema");
@@ -52,7 +61,9 @@ fn schema(reader: &mut Reader, node: &Node, source: &str) -> Option<Schema> {
     if let Some(detect) = node.get("detect") {
         for line in reader.list(detect, "detect").unwrap_or_default() {
             let marks = reader.list(line, "a line of `detect`").unwrap_or_default();
-            schema.detect.push(marks.iter().filter_map(|item| mark(reader, item)).collect());
+            schema
+                .detect
+                .push(marks.iter().filter_map(|item| mark(reader, item)).collect());
         }
     }
     if let Some(fields) = node.get("fields") {
@@ -89,7 +100,9 @@ fn order(reader: &mut Reader, node: &Node) -> i64 {
             None => 100,
         };
     };
-    let number = value.as_scalar().and_then(|scalar| scalar.text.parse().ok());
+    let number = value
+        .as_scalar()
+        .and_then(|scalar| scalar.text.parse().ok());
     if number.is_none() {
         reader.error(value, "`order` is a whole number");
     }
@@ -100,7 +113,11 @@ fn mark(reader: &mut Reader, node: &Node) -> Option<Mark> {
     if let Some([(path, text)]) = node.as_map() {
         return Some(Mark {
             path: path.key().to_owned(),
-            text: Some(reader.text(text, "the value of a detection key")?.to_owned()),
+            text: Some(
+                reader
+                    .text(text, "the value of a detection key")?
+                    .to_owned(),
+            ),
         });
     }
     let path = reader.text(node, "a detection key")?.to_owned();
@@ -109,7 +126,15 @@ fn mark(reader: &mut Reader, node: &Node) -> Option<Mark> {
 
 fn field(reader: &mut Reader, key: &Node, node: &Node, schema: &mut Schema) {
     const KEYS: &[&str] = &[
-        "from", "type", "part", "constant", "absent", "values", "otherwise", "rename", "when",
+        "from",
+        "type",
+        "part",
+        "constant",
+        "absent",
+        "values",
+        "otherwise",
+        "rename",
+        "when",
     ];
     let name = key.key();
     let Some(entries) = reader.map(node, "a field") else {
@@ -123,7 +148,10 @@ fn field(reader: &mut Reader, key: &Node, node: &Node, schema: &mut Schema) {
                 let path = path.trim_end_matches('*').to_owned();
                 schema.families.push((prefix.to_owned(), path));
             }
-            _ => reader.error(node, "a family of fields has only `from`, one path that ends in `*`"),
+            _ => reader.error(
+                node,
+                "a family of fields has only `from`, one path that ends in `*`",
+            ),
         }
         return;
     }

@@ -9,8 +9,8 @@ mod pairs;
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use self::pairs::Pair;
 pub use self::pairs::Outcome;
+use self::pairs::Pair;
 
 /// A record that holds this may spell a witness with escapes.
 const ESCAPE: &str = r"\u00";
@@ -117,7 +117,10 @@ impl Search {
                 return Search::Packed(searcher);
             }
         }
-        match AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(literals) {
+        match AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(literals)
+        {
             Ok(automaton) => Search::Automaton(automaton),
             Err(_) => Search::All,
         }

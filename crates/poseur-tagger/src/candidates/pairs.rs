@@ -135,7 +135,8 @@ mod avx2 {
         from: usize,
     ) -> (Option<usize>, u64, usize) {
         let wanted = pairs.map(|pair| {
-            pair.offsets.map(|at| (at, _mm256_set1_epi8(pair.literal[at] as i8)))
+            pair.offsets
+                .map(|at| (at, _mm256_set1_epi8(pair.literal[at] as i8)))
         });
         let furthest = pairs.iter().map(|pair| pair.offsets[1]).max().unwrap_or(0);
         let feed = _mm256_set1_epi8(b'\n' as i8);
@@ -157,14 +158,20 @@ mod avx2 {
                     both(load(one + 32), one_byte, load(two + 32), two_byte),
                 );
             }
-            let feeds = mask(_mm256_cmpeq_epi8(load(0), feed), _mm256_cmpeq_epi8(load(32), feed));
+            let feeds = mask(
+                _mm256_cmpeq_epi8(load(0), feed),
+                _mm256_cmpeq_epi8(load(32), feed),
+            );
             let any = _mm256_or_si256(low, high);
             if _mm256_testz_si256(any, any) == 0 {
                 let mut hits = mask(low, high);
                 while hits != 0 {
                     let bit = hits.trailing_zeros();
                     let hit = at + bit as usize;
-                    if pairs.iter().any(|pair| text[hit..].starts_with(&pair.literal)) {
+                    if pairs
+                        .iter()
+                        .any(|pair| text[hit..].starts_with(&pair.literal))
+                    {
                         let before = feeds & ((1 << bit) - 1);
                         return (Some(hit), lines + before.count_ones() as u64, hit);
                     }
@@ -180,13 +187,19 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn both(one: __m256i, one_byte: __m256i, two: __m256i, two_byte: __m256i) -> __m256i {
-        _mm256_and_si256(_mm256_cmpeq_epi8(one, one_byte), _mm256_cmpeq_epi8(two, two_byte))
+        _mm256_and_si256(
+            _mm256_cmpeq_epi8(one, one_byte),
+            _mm256_cmpeq_epi8(two, two_byte),
+        )
     }
 
     #[target_feature(enable = "avx2")]
     #[inline]
     fn mask(low: __m256i, high: __m256i) -> u64 {
-        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
+        let (low, high) = (
+            _mm256_movemask_epi8(low) as u32,
+            _mm256_movemask_epi8(high) as u32,
+        );
         low as u64 | (high as u64) << 32
     }
 }
@@ -200,7 +213,11 @@ mod tests {
     fn check(literals: &[&str], text: &[u8]) {
         let pairs: Vec<Pair> = literals.iter().map(|literal| Pair::new(literal)).collect();
         for from in 0..=text.len() {
-            assert_eq!(find(&pairs, text, from), find_plainly(&pairs, text, from), "from {from}");
+            assert_eq!(
+                find(&pairs, text, from),
+                find_plainly(&pairs, text, from),
+                "from {from}"
+            );
         }
     }
 
@@ -210,10 +227,20 @@ mod tests {
             let mut text = vec![b'\n'; length];
             text.extend_from_slice(b"ChatCreated\nIsExternalThread");
             text.resize(400, b'\n');
-            let pairs = [Pair::new("ChatCreated"), Pair::new("IsExternalThread"), Pair::new(r"\u00")];
+            let pairs = [
+                Pair::new("ChatCreated"),
+                Pair::new("IsExternalThread"),
+                Pair::new(r"\u00"),
+            ];
             let outcome = find(&pairs, &text, 0);
             let lines = length as u64;
-            assert_eq!(outcome, Outcome { hit: Some(length), lines });
+            assert_eq!(
+                outcome,
+                Outcome {
+                    hit: Some(length),
+                    lines
+                }
+            );
             assert_eq!(find(&pairs, &text, length + 1).hit, Some(length + 12));
             assert_eq!(find(&pairs, &text, length + 13).hit, None);
         }

@@ -160,9 +160,14 @@ impl Check<'_> {
     fn number(&mut self, first: u8) -> Result<(), Unreadable> {
         let length = number_length(&self.text[self.at - 1..]);
         if length == 0 {
-            let unfinished = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+            let unfinished =
+                |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
             let cut = self.text[self.at - 1..].iter().all(unfinished);
-            return Err(if cut && first != b'0' { Unreadable::Truncated } else { Unreadable::Broken });
+            return Err(if cut && first != b'0' {
+                Unreadable::Truncated
+            } else {
+                Unreadable::Broken
+            });
         }
         self.at += length - 1;
         Ok(())

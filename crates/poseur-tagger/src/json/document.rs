@@ -36,10 +36,17 @@ struct Embedded {
 
 /// The document without a byte-order mark and the white space around it, as a range.
 pub fn trim(bytes: &[u8]) -> (usize, usize) {
-    let mark = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+    let mark = if bytes.starts_with(b"\xEF\xBB\xBF") {
+        3
+    } else {
+        0
+    };
     let body = &bytes[mark..];
     let start = mark + body.iter().take_while(|&&byte| is_space(byte)).count();
-    let trailing = bytes[start..].iter().rev().take_while(|&&byte| is_space(byte));
+    let trailing = bytes[start..]
+        .iter()
+        .rev()
+        .take_while(|&&byte| is_space(byte));
     let end = bytes.len() - trailing.count();
     (start, end)
 }
@@ -173,7 +180,8 @@ impl<'a> Document<'a> {
             b'{' | b'[' => self.index.after_close(at).ok_or(Unreadable::Truncated),
             _ => {
                 let rest = &self.bytes[at..];
-                let ends = |&byte: &u8| is_space(byte) || matches!(byte, b',' | b'}' | b']' | b':' | b'"');
+                let ends =
+                    |&byte: &u8| is_space(byte) || matches!(byte, b',' | b'}' | b']' | b':' | b'"');
                 match rest.iter().position(ends).unwrap_or(rest.len()) {
                     0 => Err(Unreadable::Broken),
                     length => Ok(at + length),
@@ -232,7 +240,13 @@ impl<'a> Document<'a> {
                 self.value_end(value)?
             };
             if paths.wanted(child) {
-                found.push(child, Handle { start: value, end: at });
+                found.push(
+                    child,
+                    Handle {
+                        start: value,
+                        end: at,
+                    },
+                );
             }
         }
         Ok(at)
@@ -338,7 +352,11 @@ impl Record for Document<'_> {
 
     fn walk(&self, from: Handle, paths: &Paths, found: &mut Found) -> Result<(), Unreadable> {
         let end = self.walk_object(from.start, PathId::ROOT, paths, found, 0)?;
-        if end == from.end { Ok(()) } else { Err(Unreadable::Broken) }
+        if end == from.end {
+            Ok(())
+        } else {
+            Err(Unreadable::Broken)
+        }
     }
 
     #[inline]

@@ -124,7 +124,9 @@ impl Index {
     fn has_marks_across(&self, first: usize, to: usize) -> bool {
         let last = (to - 1) / 64;
         self.blocks[last].marks() & (!0 >> (63 - (to - 1) % 64)) != 0
-            || self.blocks[first + 1..last].iter().any(|block| block.marks() != 0)
+            || self.blocks[first + 1..last]
+                .iter()
+                .any(|block| block.marks() != 0)
     }
 
     /// Position of the first string delimiter at or after `from`.
@@ -279,7 +281,10 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn bits(low: __m256i, high: __m256i) -> u64 {
-        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
+        let (low, high) = (
+            _mm256_movemask_epi8(low) as u32,
+            _mm256_movemask_epi8(high) as u32,
+        );
         low as u64 | (high as u64) << 32
     }
 
@@ -323,7 +328,9 @@ mod tests {
         blocks
             .flat_map(|(n, block)| {
                 let map = of(block);
-                (0..64).filter(move |at| map >> at & 1 == 1).map(move |at| n * 64 + at)
+                (0..64)
+                    .filter(move |at| map >> at & 1 == 1)
+                    .map(move |at| n * 64 + at)
             })
             .collect()
     }
@@ -341,8 +348,12 @@ mod tests {
             assert_eq!(index.ends_in_string(), quotes.len() % 2 == 1);
             assert_eq!(index.has_backslashes(), text.contains(&b'\\'));
         }
-        for (from, to) in (0..text.len()).flat_map(|from| [(from, from + 1), (from, text.len()), (from / 2, from)]) {
-            let expected = text[from..to].iter().any(|byte| matches!(byte, b'.' | b'\\'));
+        for (from, to) in (0..text.len())
+            .flat_map(|from| [(from, from + 1), (from, text.len()), (from / 2, from)])
+        {
+            let expected = text[from..to]
+                .iter()
+                .any(|byte| matches!(byte, b'.' | b'\\'));
             assert_eq!(fast.has_marks(from, to), expected, "{from}..{to}");
         }
         for from in 0..text.len() {
@@ -355,7 +366,11 @@ mod tests {
                 depth += opens.contains(at) as i64 - closes.contains(at) as i64;
                 depth == 0
             });
-            assert_eq!(fast.after_close(open), expected.map(|at| at + 1), "from {open}");
+            assert_eq!(
+                fast.after_close(open),
+                expected.map(|at| at + 1),
+                "from {open}"
+            );
         }
     }
 

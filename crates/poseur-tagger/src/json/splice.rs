@@ -39,7 +39,10 @@ impl Splicer {
         let mut paths = Paths::default();
         let tags = paths.add("tags");
         let fields = ECS_FIELDS.iter().map(|name| {
-            let above = name.match_indices('.').map(|(dot, _)| paths.add(&name[..dot])).collect();
+            let above = name
+                .match_indices('.')
+                .map(|(dot, _)| paths.add(&name[..dot]))
+                .collect();
             (paths.add(name), above)
         });
         let fields = fields.collect();

@@ -18,10 +18,7 @@ pub fn decode(content: &[u8], out: &mut Vec<u8>) {
             Some(b'b') => (2, '\u{8}'),
             Some(b'f') => (2, '\u{c}'),
             Some(&byte @ (b'"' | b'\\' | b'/')) => (2, byte as char),
-            Some(b'u') => match unicode(rest) {
-                Some(escape) => escape,
-                None => (0, '\\'),
-            },
+            Some(b'u') => unicode(rest).unwrap_or((0, '\\')),
             _ => (0, '\\'),
         };
         if length == 0 {
