@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod reference;
+pub mod splicing;
 pub mod strategies;
 pub mod tagging;
 pub mod traffic;
