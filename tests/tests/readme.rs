@@ -106,7 +106,11 @@ fn shell(script: &str, folder: &Folder, place: &str) -> String {
         .unwrap()
         .to_owned();
     let path = std::env::var("PATH").unwrap();
-    let output = Command::new("sh")
+    let mut shell = Command::new("sh");
+    for name in ["NO_COLOR", "COLUMNS", "CLICOLOR_FORCE"] {
+        shell.env_remove(name);
+    }
+    let output = shell
         .arg("-ec")
         .arg(script.replace("cargo run --release -- ", "poseur "))
         .current_dir(folder.path(""))
