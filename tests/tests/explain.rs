@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use poseur_matcher::Matcher;
-use poseur_matcher::explain::{Explained, Explanation, What};
+use poseur_matcher::explain::{self, Explanation, What};
 use poseur_matcher::program::PredicateId;
 use poseur_rule::exception::{Exception, Ground, Trusted};
 use poseur_rule::model::{Field, Rule, Test};
@@ -18,6 +18,12 @@ use proptest::prelude::*;
 
 /// By place of the record's closing brace: which rules matched or were suppressed.
 type Decided = BTreeMap<usize, Vec<usize>>;
+
+/// The same, with the explanations of what was judged for the record.
+type Explained = Vec<(usize, Vec<Explanation>)>;
+
+/// Told of a predicate: its id, the values shown, whether there are more, whether it holds.
+type SeePredicate<'a> = dyn FnMut(PredicateId, &[String], bool, bool) + 'a;
 
 /// Who is trusted does not change what holds.
 fn exceptions() -> Vec<Exception> {
@@ -37,7 +43,7 @@ fn exceptions() -> Vec<Exception> {
 }
 
 /// What is decided about a line, and how it is explained; `None` if it is unreadable.
-fn both(matcher: &Arc<Matcher>, line: &[u8]) -> Option<(Decided, Vec<(usize, Vec<Explanation>)>)> {
+fn both(matcher: &Arc<Matcher>, line: &[u8]) -> Option<(Decided, Explained)> {
     let mut lines = Lines::new(matcher.clone()).check_all();
     let mut decided = Decided::new();
     lines.read(line, now(), &mut |hit| {
@@ -62,8 +68,8 @@ fn both(matcher: &Arc<Matcher>, line: &[u8]) -> Option<(Decided, Vec<(usize, Vec
 }
 
 /// A clause holds as its parts say.
-fn check_clause(clause: &Explained, values: &mut dyn FnMut(PredicateId, &[String], bool, bool)) {
-    let mut all = |parts: &[Explained]| -> Vec<bool> {
+fn check_clause(clause: &explain::Explained, values: &mut SeePredicate<'_>) {
+    let mut all = |parts: &[explain::Explained]| -> Vec<bool> {
         parts
             .iter()
             .map(|part| {
