@@ -1237,3 +1237,27 @@ fn keywords_may_be_anybodys() {
     let told = told(&matcher, record.to_string().as_bytes(), now());
     assert_eq!(told, Some(suppressed("k", &["e"])));
 }
+
+#[test]
+fn what_takes_several_elements_is_nobodys() {
+    let list = [
+        recipient("Ann", "ann@msp.example"),
+        recipient("Bob", "bob@msp.example"),
+    ];
+    for (detection, expected) in [
+        ("RecipientDetails|contains: 'Ann'", suppressed("x", &["e"])),
+        ("RecipientDetails|contains: '\"},{\"'", stands("x")),
+        ("RecipientDetails|startswith: '[{'", stands("x")),
+        (
+            "RecipientDetails|contains|all: ['Ann', '\"},{\"']",
+            stands("x"),
+        ),
+    ] {
+        let rules = sigma_rule("x", &format!("  s: {{{detection}}}\n  condition: s"), "");
+        let matcher = compile(rules, load("- {id: e, reason: r, domain: msp.example}"));
+        for (shape, line) in message_shapes("ann@msp.example", &list) {
+            let told = told(&matcher, line.as_bytes(), now());
+            assert_eq!(told.as_ref(), Some(&expected), "{shape} {detection}");
+        }
+    }
+}
