@@ -6,6 +6,7 @@ pub mod explain;
 pub mod field;
 pub mod found;
 pub mod json;
+pub mod keywords;
 pub mod matcher;
 pub mod number;
 pub mod paths;

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use jiff::Timestamp;
 use poseur_rule::model::{Case, Comparison, Network, Pattern, Test};
 use regex::bytes::Regex;
 
 use crate::bits::Bits;
+use crate::keywords::{Keywords, TooManyKeywords};
 use crate::record::Kind;
 use crate::{number, pattern, time};
 
@@ -34,13 +34,6 @@ pub struct PredicateSet {
     bits: usize,
 }
 
-/// Keywords that a text may hold, found in one pass.
-#[derive(Debug, Clone, Default)]
-struct Keywords {
-    words: Vec<(String, u32)>,
-    search: Option<AhoCorasick>,
-}
-
 /// A predicate that is tested alone.
 #[derive(Debug, Clone)]
 enum One {
@@ -65,11 +58,8 @@ pub enum CompileError {
         reason: String,
     },
     /// Too many keywords, or too long ones, for one search.
-    #[error("the keywords of one field are too many for one search: {reason}")]
-    Keywords {
-        /// The engine's words.
-        reason: String,
-    },
+    #[error(transparent)]
+    Keywords(#[from] TooManyKeywords),
 }
 
 impl PredicateSet {
@@ -113,7 +103,7 @@ impl PredicateSet {
                         Case::Exact => &mut self.contains,
                         Case::Ascii => &mut self.contains_folded,
                     };
-                    keywords.words.push((word.to_owned(), bit));
+                    keywords.add(word, bit);
                     return Ok(());
                 }
                 One::Pattern(pattern.clone(), *case)
@@ -138,8 +128,9 @@ impl PredicateSet {
     /// # Errors
     /// If the keywords are too many for one search.
     pub fn finish(&mut self) -> Result<(), CompileError> {
-        self.contains.build(Case::Exact)?;
-        self.contains_folded.build(Case::Ascii)
+        self.contains.finish(Case::Exact)?;
+        self.contains_folded.finish(Case::Ascii)?;
+        Ok(())
     }
 
     /// Sets the bits of all predicates that this value satisfies.
@@ -191,33 +182,6 @@ impl PredicateSet {
             Kind::Text if value.text == b"true" => Some(true),
             Kind::Text if value.text == b"false" => Some(false),
             _ => None,
-        }
-    }
-}
-
-impl Keywords {
-    fn build(&mut self, case: Case) -> Result<(), CompileError> {
-        if self.words.is_empty() {
-            return Ok(());
-        }
-        let search = AhoCorasick::builder()
-            .ascii_case_insensitive(case == Case::Ascii)
-            // Log values are short: a search without set-up cost beats one with prefilters.
-            .prefilter(false)
-            .kind((self.words.len() < 200).then_some(AhoCorasickKind::DFA))
-            .build(self.words.iter().map(|(word, _)| word));
-        self.search = Some(search.map_err(|error| CompileError::Keywords {
-            reason: error.to_string(),
-        })?);
-        Ok(())
-    }
-
-    #[inline]
-    fn test(&self, text: &[u8], bits: &mut Bits) {
-        let Some(search) = &self.search else { return };
-        // Overlapping: one keyword may stand inside another.
-        for hit in search.find_overlapping_iter(text) {
-            bits.set(self.words[hit.pattern().as_usize()].1);
         }
     }
 }
