@@ -518,7 +518,7 @@ fn several_rules() {
     let envelope = r#"{"message":"[{\"a\":2,\"d\":1},{\"a\":1,\"b\":\"y\"}]"}"#;
     let tag = parsed(&tagged(Style::Namespace, envelope));
     assert_eq!(tag["rules"].to_string(), r#"["one","three"]"#);
-    assert_eq!(tag["context"].to_string(), r#"{"a":1,"b":"y","d":1}"#);
+    assert_eq!(tag["context"].to_string(), r#"{"d":1,"a":1,"b":"y"}"#);
     assert_eq!(tag["level"], "high");
 }
 
@@ -678,33 +678,33 @@ fn what_satisfied_other_rules() {
         (
             "  s: {a|re: 'h[ea]lp'}\n  condition: s",
             r#"{"a":["x","a halp"]}"#,
-            r#"[{"field":"a","keyword":"h[ea]lp","value":"a halp"}]"#,
+            r#"[{"field":"a","value":"a halp","keyword":"h[ea]lp"}]"#,
         ),
         (
             "  s: {a|fieldref|endswith: b}\n  condition: s",
             r#"{"a":["x","a help"],"b":["desk","help"]}"#,
-            r#"[{"field":"a","keyword":"b","value":"a help"}]"#,
+            r#"[{"field":"a","value":"a help","keyword":"b"}]"#,
         ),
         (
             "  s: {a|cidr: 10.0.0.0/8, b|gte: 3, c: true}\n  condition: s",
             r#"{"a":"10.1.2.3","b":4.50,"c":true}"#,
-            r#"[{"field":"a","keyword":"10.0.0.0/8","value":"10.1.2.3"},{"field":"b","keyword":">= 3","value":"4.50"},{"field":"c","keyword":"true","value":"true"}]"#,
+            r#"[{"field":"a","value":"10.1.2.3","keyword":"10.0.0.0/8"},{"field":"b","value":"4.50","keyword":">= 3"},{"field":"c","value":"true","keyword":"true"}]"#,
         ),
         (
             "  words: [help]\n  condition: words",
             r#"{"a":{"b":["x",{"c":"help"}]}}"#,
-            r#"[{"field":"*","keyword":"help","value":"help"}]"#,
+            r#"[{"field":"*","value":"help","keyword":"help"}]"#,
         ),
         // Alternatives that hold, and no others; what is negated says nothing.
         (
             "  s: {a: [x, y, z]}\n  t: {b: 1}\n  u: {c: 1}\n  condition: s and t and not u",
             r#"{"a":["y","x"],"b":1}"#,
-            r#"[{"field":"a","keyword":"x","value":"x"},{"field":"a","keyword":"y","value":"y"}]"#,
+            r#"[{"field":"a","value":"x","keyword":"x"},{"field":"a","value":"y","keyword":"y"}]"#,
         ),
         (
             "  s: {a: x, b: y}\n  t: {c: z}\n  condition: s or t",
             r#"{"a":"x","b":"n","c":"z"}"#,
-            r#"[{"field":"c","keyword":"z","value":"z"}]"#,
+            r#"[{"field":"c","value":"z","keyword":"z"}]"#,
         ),
     ] {
         assert_eq!(on(detection, line), expected, "{detection}");
