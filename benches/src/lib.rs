@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use poseur_matcher::{Matcher, schema};
 use poseur_tagger::{TagOptions, Tagger};
+use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES, NAME_WORDS, RULE_A};
 use poseur_tests::traffic::{Config, DEFAULT_AT, Kind, Shape, Truths, generate_bytes};
 use serde_json::{Value, json};
 
@@ -98,7 +99,7 @@ pub fn parse_and_write(line: &[u8], out: &mut Vec<u8>) -> bool {
     };
     let matched = rule_a(&record);
     if matched {
-        record["poseur"] = json!({"rules": ["e8e7b6b6-78b0-4015-97fe-c2f28468e0d4"]});
+        record["poseur"] = json!({"rules": [RULE_A]});
     }
     // Writing to memory does not fail.
     let _ = serde_json::to_writer(&mut *out, &record);
@@ -108,27 +109,6 @@ pub fn parse_and_write(line: &[u8], out: &mut Vec<u8>) -> bool {
 
 /// Rule A by hand, on a raw record.
 pub fn rule_a(record: &Value) -> bool {
-    const NAMES: [&str; 7] = [
-        "Help Desk",
-        "Help Desk Team",
-        "Help Desk IT",
-        "IT Help Desk",
-        "Microsoft Security",
-        "Microsoft  Security",
-        "Microsoft Support",
-    ];
-    const ADDRESSES: [&str; 9] = [
-        "helpdesk",
-        "help.desk",
-        "help-desk",
-        "help_desk",
-        "ithelp",
-        "it.help",
-        "itsupport",
-        "it.support",
-        "it-support",
-    ];
-    const USERS: [&str; 4] = ["helpdesk", "help-desk", "ithelp", "itsupport"];
     let gates = record["Operation"] == "ChatCreated"
         && record["Workload"] == "MicrosoftTeams"
         && record["CommunicationType"] == "OneOnOne"
@@ -148,9 +128,9 @@ pub fn rule_a(record: &Value) -> bool {
     let user = record["UserId"].as_str().unwrap_or_default();
     let parts: Vec<&str> = user.split('@').collect();
     let by_user = parts.len() == 2
-        && (ADDRESSES.iter().any(|word| user.contains(word))
-            || USERS.iter().any(|word| parts[0].contains(word)));
-    by_user || any_leaf(&record["Members"], &|text| NAMES.contains(&text))
+        && (EMAIL_WORDS.iter().any(|word| user.contains(word))
+            || NAME_WORDS.iter().any(|word| parts[0].contains(word)));
+    by_user || any_leaf(&record["Members"], &|text| MEMBER_NAMES.contains(&text))
 }
 
 fn any_leaf(value: &Value, test: &dyn Fn(&str) -> bool) -> bool {

@@ -4,6 +4,7 @@
 //! written because of a document, it passes here.
 
 use poseur_matcher::json::specials;
+use poseur_matcher::number;
 use poseur_matcher::record::{MAX_DEPTH, Unreadable};
 
 /// Checks a document that is one JSON value with nothing but white space around it.
@@ -158,7 +159,7 @@ impl Check<'_> {
     }
 
     fn number(&mut self, first: u8) -> Result<(), Unreadable> {
-        let length = number_length(&self.text[self.at - 1..]);
+        let length = number::length(&self.text[self.at - 1..]);
         if length == 0 {
             let unfinished =
                 |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
@@ -172,38 +173,6 @@ impl Check<'_> {
         self.at += length - 1;
         Ok(())
     }
-}
-
-/// Length of the JSON number that `text` starts with; 0 if it starts with none.
-pub fn number_length(text: &[u8]) -> usize {
-    let digits = |from: usize| {
-        text[from..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count()
-    };
-    let mut at = text.starts_with(b"-") as usize;
-    at += match text.get(at) {
-        Some(b'0') => 1,
-        Some(b'1'..=b'9') => digits(at),
-        _ => return 0,
-    };
-    if text.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return 0;
-        }
-        at += 1 + fraction;
-    }
-    if let Some(b'e' | b'E') = text.get(at) {
-        let sign = matches!(text.get(at + 1), Some(b'+' | b'-')) as usize;
-        let exponent = digits((at + 1 + sign).min(text.len()));
-        if exponent == 0 {
-            return 0;
-        }
-        at += 1 + sign + exponent;
-    }
-    at
 }
 
 #[cfg(test)]
