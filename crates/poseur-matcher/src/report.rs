@@ -8,6 +8,7 @@ use crate::evaluate::Evaluation;
 use crate::field::{FieldPlan, Texts};
 use crate::found::Found;
 use crate::plan::{Plan, SchemaPlan};
+use crate::predicates::Scalar;
 use crate::program::{Clause, PredicateId};
 use crate::record::{Handle, Kind, Record};
 use crate::schema::{Derive, FieldKind};
@@ -152,6 +153,17 @@ pub(crate) struct Reporter<'a, R: ?Sized> {
 }
 
 impl<R: Record + ?Sized> Reporter<'_, R> {
+    /// Visits the values of a field, until `visit` has seen enough.
+    fn values(&mut self, field: &FieldPlan, visit: &mut dyn FnMut(Scalar<'_>) -> ControlFlow<()>) {
+        let _ = field.values(
+            self.record,
+            self.root,
+            self.found,
+            self.texts,
+            &mut |value, _| visit(value),
+        );
+    }
+
     /// Appends a field's value as JSON; several values as an array. `false` if there is none.
     fn json(&mut self, field: &FieldPlan, out: &mut Vec<u8>) -> bool {
         let start = out.len();
@@ -168,13 +180,7 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
                 self.record.write_json(value, out);
             }
         } else {
-            let Reporter {
-                record,
-                root,
-                found,
-                texts,
-            } = self;
-            let _ = field.values(*record, *root, found, texts, &mut |value, _| {
+            self.values(field, &mut |value| {
                 separate(start, &mut count, out);
                 match value.kind {
                     Kind::Text => crate::json::string(value.text, out),
@@ -212,13 +218,7 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
             place: self.first(&plan.place, &mut verdict.text),
         };
         for field in &plan.whom {
-            let Reporter {
-                record,
-                root,
-                found,
-                texts,
-            } = self;
-            let _ = field.values(*record, *root, found, texts, &mut |value, _| {
+            self.values(field, &mut |value| {
                 summary.whom.push(store(value.text, &mut verdict.text));
                 ControlFlow::Continue(())
             });
@@ -229,13 +229,7 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
     fn first(&mut self, fields: &[FieldPlan], text: &mut Vec<u8>) -> Option<Range<usize>> {
         fields.iter().find_map(|field| {
             let mut stored = None;
-            let Reporter {
-                record,
-                root,
-                found,
-                texts,
-            } = self;
-            let _ = field.values(*record, *root, found, texts, &mut |value, _| {
+            self.values(field, &mut |value| {
                 stored = Some(store(value.text, text));
                 ControlFlow::Break(())
             });

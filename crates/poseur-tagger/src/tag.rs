@@ -178,14 +178,11 @@ impl TagWriter {
             out.extend_from_slice(b",\"risk_score\":");
             number(score, out);
         }
-        let mut techniques = list(b",\"technique\":[");
-        self.techniques(verdict, |technique| techniques(technique, out));
-        close(
-            out,
-            verdict,
-            self.matched(verdict)
-                .any(|rule| !rule.techniques.is_empty()),
-        );
+        let start = out.len();
+        out.extend_from_slice(b",\"technique\":");
+        if !self.technique_list(verdict, |_| true, out) {
+            out.truncate(start);
+        }
         if !verdict.matches.is_empty() {
             let mut separator: &[u8] = b",\"matches\":[";
             for found in &verdict.matches {
@@ -266,6 +263,28 @@ impl TagWriter {
         }
     }
 
+    /// Appends the wanted techniques as a list; `false` if there are none.
+    fn technique_list(
+        &self,
+        verdict: &Verdict,
+        wanted: impl Fn(&[u8]) -> bool,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let mut any = false;
+        out.push(b'[');
+        self.techniques(verdict, |technique| {
+            if wanted(technique) {
+                if any {
+                    out.push(b',');
+                }
+                any = true;
+                out.extend_from_slice(technique);
+            }
+        });
+        out.push(b']');
+        any
+    }
+
     fn rule_list(&self, verdict: &Verdict, of: fn(&RuleJson) -> &Vec<u8>, out: &mut Vec<u8>) {
         out.push(b'[');
         for (at, rule) in self.matched(verdict).enumerate() {
@@ -314,18 +333,8 @@ impl TagWriter {
             },
             _ => {
                 let sub = name == "threat.technique.subtechnique.id";
-                any = false;
-                out.push(b'[');
-                self.techniques(verdict, |technique| {
-                    if technique.contains(&b'.') == sub {
-                        if any {
-                            out.push(b',');
-                        }
-                        any = true;
-                        out.extend_from_slice(technique);
-                    }
-                });
-                out.push(b']');
+                let wanted = |technique: &[u8]| technique.contains(&b'.') == sub;
+                any = self.technique_list(verdict, wanted, out);
             }
         }
         if !any {
@@ -344,22 +353,6 @@ pub const ECS_FIELDS: [&str; 6] = [
     "threat.technique.subtechnique.id",
     "event.risk_score",
 ];
-
-/// Appends items after `open`, then after commas.
-fn list(open: &'static [u8]) -> impl FnMut(&[u8], &mut Vec<u8>) {
-    let mut separator = open;
-    move |item, out| {
-        out.extend_from_slice(separator);
-        separator = b",";
-        out.extend_from_slice(item);
-    }
-}
-
-fn close(out: &mut Vec<u8>, _: &Verdict, any: bool) {
-    if any {
-        out.push(b']');
-    }
-}
 
 fn number(value: u8, out: &mut Vec<u8>) {
     use std::io::Write;

@@ -63,11 +63,6 @@ impl Candidates {
         }
     }
 
-    /// Whether every record is a candidate.
-    pub fn is_all(&self) -> bool {
-        matches!(self.search, Search::All)
-    }
-
     /// What is searched for; empty if every record, or none, is a candidate.
     pub fn literals(&self) -> &[String] {
         &self.literals

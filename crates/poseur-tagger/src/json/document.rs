@@ -80,11 +80,6 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// The bytes the handles point into.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// Checks the whole document.
     ///
     /// # Errors
