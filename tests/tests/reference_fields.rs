@@ -1,9 +1,8 @@
 //! Fields, their types and the tests of the model, case by case.
 
-use std::time::Duration;
-
 use poseur_rule::model::{
-    Case, Comparison, Condition, Field, Network, Part, Pattern, Predicate, Relation, Test,
+    Case, Comparison, Condition, Field, Moment, Network, Number, Part, Pattern, Predicate,
+    Relation, Test,
 };
 use poseur_tests::reference::evaluate::{fits, nanoseconds};
 use poseur_tests::reference::fields::address;
@@ -266,7 +265,7 @@ fn every_test_of_the_model() {
         ),
         (
             r#"{"a":"2026-03-01T11:59:59Z"}"#,
-            Test::NewerThan(Duration::from_secs(2)),
+            Test::Time(Comparison::Greater, Moment::seconds_ago(2)),
             true,
         ),
     ];

@@ -1,5 +1,7 @@
 //! Numbers as records write them.
 
+use std::cmp::Ordering;
+
 /// Length of the JSON number that `text` starts with; 0 if it starts with none.
 pub fn length(text: &[u8]) -> usize {
     let digits = |from: usize| {
@@ -45,16 +47,23 @@ pub fn parse(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Whether two JSON numbers are the same: exactly for whole numbers, else as doubles.
-pub fn equal(a: &[u8], b: &[u8]) -> bool {
+/// How two JSON numbers are ordered: exactly for whole numbers, else as doubles. `None` if one of
+/// the texts is no number.
+pub fn compare(a: &[u8], b: &[u8]) -> Option<Ordering> {
     let whole = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i128>().ok();
-    match (whole(a), whole(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => match (parse(a), parse(b)) {
-            (Some(a), Some(b)) => a == b,
-            _ => false,
-        },
+    // Rust takes spellings of whole numbers that JSON does not have.
+    if !(is_number(a) && is_number(b)) {
+        return None;
     }
+    match (whole(a), whole(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => parse(a)?.partial_cmp(&parse(b)?),
+    }
+}
+
+/// Whether two JSON numbers are the same.
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    compare(a, b) == Some(Ordering::Equal)
 }
 
 #[cfg(test)]

@@ -193,6 +193,7 @@ fn compile_sets(predicates: &Predicates) -> Result<Vec<PredicateSet>, PlanError>
     let named = |field: usize| match &predicates.fields[field] {
         Field::Name(name) => name.clone(),
         Field::Any => "(any field)".to_owned(),
+        field => field.label().into_owned(),
     };
     for (id, numbered) in predicates.list.iter().enumerate() {
         sets[numbered.field]
@@ -227,6 +228,8 @@ impl SchemaPlan {
             .map(|field| match field {
                 Field::Name(name) => FieldPlan::new(&schema, name, paths),
                 Field::Any => FieldPlan::any(),
+                // Transitional.
+                field => FieldPlan::new(&schema, &field.label(), paths),
             })
             .collect();
         let constant = |id: PredicateId| {
@@ -267,6 +270,7 @@ impl SchemaPlan {
                     .filter(|(_, field)| match field {
                         Field::Name(name) => party.fields.iter().any(|of| is_at_or_below(name, of)),
                         Field::Any => true,
+                        _ => false,
                     })
                     .map(|(number, _)| number)
                     .collect(),

@@ -1,5 +1,7 @@
 //! A rule's condition, compiled: as the author wrote it, and as it is evaluated.
 
+use std::collections::HashMap;
+
 use poseur_rule::model::{Condition, Field, Predicate, Test};
 
 /// A predicate's number, the same in every schema.
@@ -27,8 +29,8 @@ pub struct Predicates {
     pub list: Vec<NumberedPredicate>,
     /// The distinct fields.
     pub fields: Vec<Field>,
-    by_text: std::collections::HashMap<String, PredicateId>,
-    by_field: std::collections::HashMap<Field, usize>,
+    by_predicate: HashMap<Predicate, PredicateId>,
+    by_field: HashMap<Field, usize>,
 }
 
 /// A predicate and the number of its field.
@@ -56,14 +58,14 @@ impl Predicates {
             Condition::Named(name, part) => {
                 Clause::Named(name.clone(), Box::new(self.number(part)))
             }
+            // Transitional.
+            Condition::Nested { condition, .. } => self.number(condition),
             Condition::Test(predicate) => Clause::Predicate(self.intern(predicate)),
         }
     }
 
     fn intern(&mut self, predicate: &Predicate) -> PredicateId {
-        // The debug form of a predicate tells everything about it.
-        let text = format!("{predicate:?}");
-        if let Some(&known) = self.by_text.get(&text) {
+        if let Some(&known) = self.by_predicate.get(predicate) {
             return known;
         }
         let field = self.field(&predicate.field);
@@ -77,7 +79,7 @@ impl Predicates {
             field,
             other,
         });
-        self.by_text.insert(text, id);
+        self.by_predicate.insert(predicate.clone(), id);
         id
     }
 

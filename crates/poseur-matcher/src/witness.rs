@@ -104,7 +104,7 @@ impl SchemaPlan {
         if let Some(literal) = value_literal(&numbered.predicate.test, field.kind, field.derive()) {
             let name = match &numbered.predicate.field {
                 poseur_rule::model::Field::Name(name) => name,
-                poseur_rule::model::Field::Any => "",
+                _ => "",
             };
             // What one schema knows to discriminate does so in all shapes, and the same literal for
             // all of them keeps the search short.

@@ -4,8 +4,10 @@
 
 pub mod error;
 pub mod exception;
+pub mod expression;
 pub mod load;
 pub mod model;
 pub mod pack;
 pub mod sigma;
+pub mod types;
 pub mod yaml;

@@ -1,9 +1,11 @@
 //! The rule model: what every front end produces and the matcher compiles.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::error::Place;
+use crate::expression::{Column, Expression};
 
 /// One detection: its metadata and one condition over fields.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +84,7 @@ impl Level {
     }
 }
 
-/// Sigma's `logsource`.
+/// What logs a rule is for: Sigma's `logsource`, Elastic's `index`, a Kusto query's table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogSource {
     /// `product`, such as `m365`.
@@ -91,6 +93,10 @@ pub struct LogSource {
     pub service: Option<String>,
     /// `category`.
     pub category: Option<String>,
+    /// Elastic index patterns, such as `logs-o365.audit-*`; none: not said.
+    pub indices: Vec<String>,
+    /// Name of the table that a Kusto query reads.
+    pub table: Option<String>,
 }
 
 /// The language a rule was written in.
@@ -98,6 +104,10 @@ pub struct LogSource {
 pub enum Language {
     /// Sigma YAML.
     Sigma,
+    /// Kuery, in an Elastic rule file.
+    Kuery,
+    /// Kusto, in a Microsoft query file.
+    Kusto,
 }
 
 impl Language {
@@ -105,6 +115,8 @@ impl Language {
     pub fn as_str(self) -> &'static str {
         match self {
             Language::Sigma => "sigma",
+            Language::Kuery => "kuery",
+            Language::Kusto => "kusto",
         }
     }
 }
@@ -121,7 +133,7 @@ pub struct Origin {
 /// A boolean expression over field predicates.
 ///
 /// Depth is bounded by the front ends ([`MAX_DEPTH`]), so recursion over it is safe.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// All hold. Empty: true.
     All(Vec<Condition>),
@@ -133,13 +145,20 @@ pub enum Condition {
     Test(Predicate),
     /// A condition that the rule's author named (a Sigma selection); means what it holds.
     Named(String, Box<Condition>),
+    /// One and the same object at a path satisfies the condition (kuery's `path:{ … }`).
+    Nested {
+        /// Canonical name of the field that holds the objects.
+        path: String,
+        /// About one object. Its fields have their full names, the path included.
+        condition: Box<Condition>,
+    },
 }
 
 /// Deepest nesting of a [`Condition`] that a front end may produce.
 pub const MAX_DEPTH: usize = 64;
 
 /// One test of one field.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Predicate {
     /// Which field.
     pub field: Field,
@@ -152,14 +171,33 @@ pub struct Predicate {
 pub enum Field {
     /// By canonical name, with dots: `user.email`.
     Name(String),
-    /// Any scalar anywhere in the record (Sigma keyword lists).
+    /// Any scalar anywhere in the record (Sigma keyword lists, kuery terms without a field).
     Any,
+    /// Every field whose whole name fits (kuery's `user.*`).
+    Like(Pattern),
+    /// A column of a Kusto table: one value, of the column's type, for each time it is there.
+    Column(Column),
+    /// What a Kusto expression makes of the record's columns.
+    Value(Box<Expression>),
+}
+
+impl Field {
+    /// The field as people read it: its name, `*` for any, an expression as Kusto writes it.
+    pub fn label(&self) -> Cow<'_, str> {
+        match self {
+            Field::Name(name) => name.into(),
+            Field::Any => "*".into(),
+            Field::Like(pattern) => pattern.wildcard().into(),
+            Field::Column(column) => column.name.as_str().into(),
+            Field::Value(expression) => expression.to_string().into(),
+        }
+    }
 }
 
 /// What a predicate asks of a field's value. Where a field has several values (arrays, flattened
 /// objects, duplicate keys) one of them must satisfy the test, unless a variant says otherwise.
 /// A missing field satisfies none but [`Test::Null`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Test {
     /// The value's text fits the pattern. A JSON number is compared numerically where the whole
     /// pattern is one number, else by its digits as written; a boolean's text is `true` or `false`.
@@ -172,7 +210,10 @@ pub enum Test {
     /// A non-null value is there; an empty string counts, an empty array does not.
     Exists,
     /// The value is a number (JSON number or text that is one) in this relation to the limit.
-    Compare(Comparison, f64),
+    Compare(Comparison, Number),
+    /// Kuery's ranges: a JSON number is compared as a number where the limit is one; any other value
+    /// by its text with the limit's, byte by byte, as Elasticsearch orders keywords.
+    Ordered(Comparison, String),
     /// The text holds a match of the regular expression (`regex` crate syntax, unanchored; flags
     /// i, m and s are already written into the pattern as `(?ims)`).
     Regex(String),
@@ -187,8 +228,89 @@ pub enum Test {
         /// Letter case.
         case: Case,
     },
-    /// The value is a timestamp less than this long before now (Kusto: `field > ago(…)`).
-    NewerThan(Duration),
+    /// The value is a timestamp in this relation to a moment (Kusto's `field > ago(30d)`).
+    Time(Comparison, Moment),
+    /// The text holds this text as a Kusto term: an end that is asked for and is itself alphanumeric
+    /// must not touch another alphanumeric character (`has`, `hasprefix`, `hassuffix`).
+    Term {
+        /// What to look for. Empty: every text has it.
+        text: String,
+        /// Letter case.
+        case: Case,
+        /// The start must be a boundary.
+        start: bool,
+        /// The end must be a boundary.
+        end: bool,
+    },
+    /// The words of the text, as Elasticsearch's standard analyzer divides them (`text` fields).
+    Words(Words),
+}
+
+/// What [`Test::Words`] asks of the words of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Words {
+    /// One of the words of this text is among them.
+    Any(String),
+    /// All words of this text are among them, one after the other.
+    Phrase(String),
+    /// One of them fits the pattern, whose letters are lower-cased before.
+    Fits(Pattern),
+}
+
+/// A number as JSON writes it: whole numbers are compared exactly, others as 64-bit floats.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Number(String);
+
+impl Number {
+    /// A number from its JSON spelling; `None` if it is none.
+    pub fn new(text: impl Into<String>) -> Option<Number> {
+        let text = text.into();
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        // What Rust takes beyond JSON: a leading plus, bare points, leading zeros, words.
+        let starts = digits.starts_with(|c: char| c.is_ascii_digit());
+        let leads = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1] != b'.';
+        let leads = leads && !matches!(digits.as_bytes()[1], b'e' | b'E');
+        let bare = digits.ends_with('.') || digits.contains(".e") || digits.contains(".E");
+        (starts && !leads && !bare && text.parse::<f64>().is_ok()).then_some(Number(text))
+    }
+
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As near as a 64-bit float comes.
+    pub fn as_f64(&self) -> f64 {
+        self.0.parse().unwrap_or(f64::NAN)
+    }
+}
+
+impl From<i64> for Number {
+    fn from(number: i64) -> Number {
+        Number(number.to_string())
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A moment, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// Since 1970, UTC.
+    At(i128),
+    /// From now on; negative: ago.
+    FromNow(i128),
+}
+
+impl Moment {
+    /// So many seconds ago.
+    pub fn seconds_ago(seconds: u64) -> Moment {
+        Moment::FromNow(-i128::from(seconds) * 1_000_000_000)
+    }
 }
 
 /// How letters are compared.
@@ -200,9 +322,11 @@ pub enum Case {
     Ascii,
 }
 
-/// Order relation of [`Test::Compare`].
+/// Order relation of [`Test::Compare`], [`Test::Ordered`] and [`Test::Time`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
+    /// `=`
+    Equal,
     /// `<`
     Less,
     /// `<=`
@@ -211,6 +335,46 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
+}
+
+impl Comparison {
+    /// The sign.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    /// `2026-11-20T12:00:00Z`, or `now - 30d`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Moment::At(at) => match jiff::Timestamp::from_nanosecond(*at) {
+                Ok(at) => write!(f, "{at}"),
+                Err(_) => write!(f, "{at} ns"),
+            },
+            Moment::FromNow(0) => f.write_str("now"),
+            Moment::FromNow(offset) => {
+                let sign = if *offset < 0 { '-' } else { '+' };
+                let length = offset.unsigned_abs();
+                let units = [
+                    (86_400_000_000_000, "d"),
+                    (3_600_000_000_000, "h"),
+                    (60_000_000_000, "m"),
+                    (1_000_000_000, "s"),
+                    (1, "ns"),
+                ];
+                let fits = units.into_iter().find(|(size, _)| length % size == 0);
+                let (size, unit) = fits.unwrap_or((1, "ns"));
+                write!(f, "now {sign} {}{unit}", length / size)
+            }
+        }
+    }
 }
 
 /// Text relation of [`Test::SameAs`].
@@ -315,20 +479,25 @@ impl Pattern {
     /// The keyword as an analyst would read it: the literals, with `*` and `?` where wildcards
     /// stand between them; leading and trailing runs are left out.
     pub fn keyword(&self) -> String {
-        let parts = match self.parts.as_slice() {
+        spell(match self.parts.as_slice() {
             [Part::Run, inner @ .., Part::Run] => inner,
             [Part::Run, inner @ ..] => inner,
             [inner @ .., Part::Run] => inner,
             all => all,
-        };
-        let mut out = String::new();
-        for part in parts {
-            match part {
-                Part::Literal(text) => out.push_str(text),
-                Part::Run => out.push('*'),
-                Part::One => out.push('?'),
-            }
-        }
-        out
+        })
     }
+
+    /// The whole pattern, with `*` and `?` for wildcards; literals as they are.
+    pub fn wildcard(&self) -> String {
+        spell(&self.parts)
+    }
+}
+
+fn spell(parts: &[Part]) -> String {
+    let spelt = parts.iter().map(|part| match part {
+        Part::Literal(text) => text,
+        Part::Run => "*",
+        Part::One => "?",
+    });
+    spelt.collect()
 }

@@ -33,7 +33,11 @@ fn read(text: &str) {
 fn depth(condition: &Condition) -> usize {
     1 + match condition {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().map(depth).max().unwrap_or(0),
-        Condition::Not(inner) | Condition::Named(_, inner) => depth(inner),
+        Condition::Not(inner)
+        | Condition::Named(_, inner)
+        | Condition::Nested {
+            condition: inner, ..
+        } => depth(inner),
         Condition::Test(_) => 0,
     }
 }
@@ -44,7 +48,11 @@ fn check(condition: &Condition) {
             assert!(parts.len() > 1, "{parts:?}");
             parts.iter().for_each(check);
         }
-        Condition::Not(inner) | Condition::Named(_, inner) => check(inner),
+        Condition::Not(inner)
+        | Condition::Named(_, inner)
+        | Condition::Nested {
+            condition: inner, ..
+        } => check(inner),
         Condition::Test(predicate) => {
             if let Test::Text(pattern, _) = &predicate.test {
                 for pair in pattern.parts().windows(2) {

@@ -2,7 +2,7 @@
 
 use poseur_matcher::json::string;
 use poseur_matcher::{Matcher, Verdict};
-use poseur_rule::model::{Field, Level, Test};
+use poseur_rule::model::{Level, Test, Words};
 
 /// How a tag looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -81,27 +81,16 @@ pub fn keyword(test: &Test) -> String {
         Test::Null => "null".to_owned(),
         Test::Exists => "*".to_owned(),
         Test::Compare(comparison, limit) => {
-            use poseur_rule::model::Comparison::*;
-            let sign = match comparison {
-                Less => "<",
-                LessOrEqual => "<=",
-                Greater => ">",
-                GreaterOrEqual => ">=",
-            };
-            format!("{sign} {limit}")
+            format!("{} {limit}", comparison.as_str())
         }
         Test::Regex(pattern) => pattern.clone(),
         Test::Cidr(network) => format!("{}/{}", network.address, network.prefix),
         Test::SameAs { field, .. } => field.clone(),
-        Test::NewerThan(age) => format!("less than {} s old", age.as_secs()),
-    }
-}
-
-/// A field's name, as tags and tables show it.
-pub fn field_name(field: &Field) -> &str {
-    match field {
-        Field::Name(name) => name,
-        Field::Any => "*",
+        Test::Ordered(comparison, limit) => format!("{} {limit}", comparison.as_str()),
+        Test::Time(comparison, moment) => format!("{} {moment}", comparison.as_str()),
+        Test::Term { text, .. } => text.clone(),
+        Test::Words(Words::Any(text) | Words::Phrase(text)) => text.clone(),
+        Test::Words(Words::Fits(pattern)) => pattern.keyword(),
     }
 }
 
@@ -131,7 +120,7 @@ impl TagWriter {
         let predicates = (0..matcher.size().0 as u32).map(|id| {
             let predicate = &matcher.predicate(id).predicate;
             let mut before = b"{\"field\":".to_vec();
-            string(field_name(&predicate.field).as_bytes(), &mut before);
+            string(predicate.field.label().as_bytes(), &mut before);
             before.extend_from_slice(b",\"value\":");
             let mut after = b",\"keyword\":".to_vec();
             string(keyword(&predicate.test).as_bytes(), &mut after);

@@ -14,7 +14,7 @@ use poseur_rule::exception::Exception;
 use poseur_tagger::Lines;
 use poseur_tagger::frames::Content;
 use poseur_tagger::json::document::trim;
-use poseur_tagger::tag::{field_name, keyword};
+use poseur_tagger::tag::keyword;
 
 use crate::args::{self, Format};
 use crate::error::Error;
@@ -412,7 +412,7 @@ impl Explainer {
                 }
                 What::Predicate { id, values, more } => {
                     let predicate = &self.matcher.predicate(*id).predicate;
-                    o.text("field", field_name(&predicate.field));
+                    o.text("field", predicate.field.label().as_bytes());
                     o.text("test", words::tested(&predicate.test));
                     o.text("keyword", keyword(&predicate.test));
                     texts(o.key("values"), values);

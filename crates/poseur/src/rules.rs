@@ -217,8 +217,15 @@ fn condition(clause: &Condition, out: &mut Vec<u8>) {
             o.text("name", name);
             condition(part, o.key("is"));
         }
+        Condition::Nested {
+            path,
+            condition: part,
+        } => {
+            o.text("one_of", path);
+            condition(part, o.key("satisfies"));
+        }
         Condition::Test(predicate) => {
-            o.text("field", poseur_tagger::tag::field_name(&predicate.field));
+            o.text("field", predicate.field.label().as_bytes());
             o.text("test", words::tested(&predicate.test));
             o.text("keyword", poseur_tagger::tag::keyword(&predicate.test));
         }

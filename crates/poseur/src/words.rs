@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use poseur_rule::model::{Case, Comparison, Condition, Field, Part, Pattern, Relation, Test};
+use poseur_rule::model::{
+    Case, Comparison, Condition, Field, Moment, Part, Pattern, Relation, Test, Words,
+};
 
 use crate::terminal::harmless;
 
 /// A predicate in words: `user.email contains "helpdesk"`.
 pub fn predicate(field: &Field, test: &Test) -> String {
+    let label = field.label();
     let field = match field {
-        Field::Name(name) => harmless(name).into_owned(),
-        Field::Any => "any value".to_owned(),
+        Field::Any => "any value",
+        _ => &harmless(&label),
     };
     format!("{field} {}", tested(test))
 }
@@ -22,14 +25,9 @@ pub fn tested(test: &Test) -> String {
         Test::Bool(value) => format!("is {value}"),
         Test::Null => "is missing or null".to_owned(),
         Test::Exists => "is present".to_owned(),
-        Test::Compare(comparison, limit) => {
-            let relation = match comparison {
-                Comparison::Less => "less than",
-                Comparison::LessOrEqual => "at most",
-                Comparison::Greater => "more than",
-                Comparison::GreaterOrEqual => "at least",
-            };
-            format!("is {relation} {limit}")
+        Test::Compare(comparison, limit) => format!("is {} {limit}", relation(*comparison)),
+        Test::Ordered(comparison, limit) => {
+            format!("is {} {} (in order)", relation(*comparison), quoted(limit))
         }
         Test::Regex(pattern) => format!("matches the regular expression {}", quoted(pattern)),
         Test::Cidr(network) => {
@@ -52,7 +50,47 @@ pub fn tested(test: &Test) -> String {
                 exactness(*case)
             )
         }
-        Test::NewerThan(age) => format!("is less than {} old", duration(*age)),
+        Test::Time(Comparison::Greater, Moment::FromNow(offset)) if *offset < 0 => {
+            let age = Duration::from_nanos(offset.unsigned_abs().try_into().unwrap_or(u64::MAX));
+            format!("is less than {} old", duration(age))
+        }
+        Test::Time(comparison, moment) => {
+            let relation = match comparison {
+                Comparison::Equal => "is",
+                Comparison::Less => "is before",
+                Comparison::LessOrEqual => "is not after",
+                Comparison::Greater => "is after",
+                Comparison::GreaterOrEqual => "is not before",
+            };
+            format!("{relation} {moment}")
+        }
+        Test::Term {
+            text,
+            case,
+            start,
+            end,
+        } => {
+            let what = match (start, end) {
+                (true, true) => "has the term",
+                (true, false) => "has a term that starts with",
+                (false, true) => "has a term that ends with",
+                (false, false) => "contains",
+            };
+            format!("{what} {}{}", quoted(text), exactness(*case))
+        }
+        Test::Words(Words::Any(text)) => format!("has one of the words of {}", quoted(text)),
+        Test::Words(Words::Phrase(text)) => format!("has the words {} in a row", quoted(text)),
+        Test::Words(Words::Fits(pattern)) => format!("has a word that {}", fits(pattern)),
+    }
+}
+
+fn relation(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "equal to",
+        Comparison::Less => "less than",
+        Comparison::LessOrEqual => "at most",
+        Comparison::Greater => "more than",
+        Comparison::GreaterOrEqual => "at least",
     }
 }
 
@@ -152,6 +190,10 @@ fn describe(condition: &Condition, label: &str, depth: usize, lines: &mut Vec<St
             line("not");
             describe(part, "", depth + 1, lines);
         }
+        Condition::Nested { path, condition } => {
+            line(&format!("one object of {} with", harmless(path)));
+            describe(condition, "", depth + 1, lines);
+        }
         Condition::Test(test) => line(&predicate(&test.field, &test.test)),
     }
 }
@@ -173,11 +215,15 @@ fn collect(condition: &Condition, names: &mut Vec<String>) {
         Condition::All(parts) | Condition::Any(parts) => {
             parts.iter().for_each(|part| collect(part, names));
         }
-        Condition::Not(part) | Condition::Named(_, part) => collect(part, names),
+        Condition::Not(part)
+        | Condition::Named(_, part)
+        | Condition::Nested {
+            condition: part, ..
+        } => collect(part, names),
         Condition::Test(predicate) => {
             match &predicate.field {
-                Field::Name(name) => add(name),
-                Field::Any => add("*"),
+                Field::Value(expression) => expression.columns(&mut |column| add(&column.name)),
+                field => add(&field.label()),
             }
             if let Test::SameAs { field, .. } = &predicate.test {
                 add(field);
@@ -188,7 +234,7 @@ fn collect(condition: &Condition, names: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use poseur_rule::model::Predicate;
+    use poseur_rule::model::{Number, Predicate};
 
     use super::*;
 
@@ -197,7 +243,7 @@ mod tests {
         use Part::{Literal, One, Run};
         let text = |parts: Vec<Part>, case| Test::Text(Pattern::new(parts), case);
         let literal = |text: &str| Literal(text.to_owned());
-        let days = |days: u64| Test::NewerThan(Duration::from_secs(days * 86_400));
+        let days = |days: u64| Test::Time(Comparison::Greater, Moment::seconds_ago(days * 86_400));
         for (test, wanted) in [
             (text(vec![literal("a")], Case::Ascii), "is \"a\""),
             (
@@ -223,13 +269,13 @@ mod tests {
                 "fits \"a\\*?b\"",
             ),
             (
-                Test::Compare(Comparison::GreaterOrEqual, 2.5),
+                Test::Compare(Comparison::GreaterOrEqual, Number::new("2.5").unwrap()),
                 "is at least 2.5",
             ),
             (days(30), "is less than 30 days old"),
             (days(1), "is less than 1 day old"),
             (
-                Test::NewerThan(Duration::from_secs(90)),
+                Test::Time(Comparison::Greater, Moment::seconds_ago(90)),
                 "is less than 90 seconds old",
             ),
             (

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use poseur_rule::model::{
-    Case, Comparison, Condition, Field, Network, Part, Pattern, Predicate, Relation, Rule, Test,
+    Case, Comparison, Condition, Field, Moment, Network, Number, Part, Pattern, Predicate,
+    Relation, Rule, Test,
 };
 
 use super::fields::{self, Scalar, Values};
@@ -67,6 +68,9 @@ pub fn holds(condition: &Condition, schema: Schema, record: &Value, at: Timestam
         Condition::Any(parts) => parts.iter().any(|part| holds(part, schema, record, at)),
         Condition::Not(part) => !holds(part, schema, record, at),
         Condition::Named(_, part) => holds(part, schema, record, at),
+        Condition::Nested { .. } => {
+            unimplemented!("the model's reference has no nested conditions")
+        }
         Condition::Test(predicate) => satisfied(predicate, schema, record, at),
     }
 }
@@ -75,6 +79,7 @@ fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestam
     let values = match &predicate.field {
         Field::Name(name) => fields::lookup(schema, record, name),
         Field::Any => fields::everything(record),
+        other => unimplemented!("the model's reference has no field {other:?}"),
     };
     let any = |test: &dyn Fn(&Scalar) -> bool| values.scalars.iter().any(test);
     match &predicate.test {
@@ -82,7 +87,7 @@ fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestam
         Test::Null => !values.exists,
         Test::Text(pattern, case) => any(&|value| is_text(pattern, *case, value)),
         Test::Bool(truth) => any(&|value| is_truth(*truth, value)),
-        Test::Compare(comparison, limit) => any(&|value| compares(value, *comparison, *limit)),
+        Test::Compare(comparison, limit) => any(&|value| compares(value, *comparison, limit)),
         Test::Regex(regex) => matches_regex(regex, &values),
         Test::Cidr(network) => any(&|value| is_inside(network, &value.text())),
         Test::SameAs {
@@ -98,12 +103,14 @@ fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestam
                     .any(|other| relates(&value.text(), *relation, &other.text(), *case))
             })
         }
-        Test::NewerThan(age) => any(&|value| {
-            nanoseconds(&value.text()).is_some_and(|moment| {
-                i128::try_from(age.as_nanos())
-                    .is_ok_and(|age| moment > at.as_nanosecond().saturating_sub(age))
-            })
+        Test::Time(comparison, limit) => any(&|value| {
+            let limit = match limit {
+                Moment::At(limit) => *limit,
+                Moment::FromNow(offset) => at.as_nanosecond() + offset,
+            };
+            nanoseconds(&value.text()).is_some_and(|moment| relation(*comparison, moment, limit))
         }),
+        other => unimplemented!("the model's reference has no test {other:?}"),
     }
 }
 
@@ -196,18 +203,33 @@ fn is_truth(truth: bool, value: &Scalar) -> bool {
     }
 }
 
-fn compares(value: &Scalar, comparison: Comparison, limit: f64) -> bool {
-    let number = match value {
-        Scalar::Bool(_) => None,
-        Scalar::Number(number) => fields::number(number.as_bytes()),
-        Scalar::Text(text) => fields::number(text),
+fn relation<T: PartialOrd>(comparison: Comparison, value: T, limit: T) -> bool {
+    match comparison {
+        Comparison::Equal => value == limit,
+        Comparison::Less => value < limit,
+        Comparison::LessOrEqual => value <= limit,
+        Comparison::Greater => value > limit,
+        Comparison::GreaterOrEqual => value >= limit,
+    }
+}
+
+fn compares(value: &Scalar, comparison: Comparison, limit: &Number) -> bool {
+    let text = match value {
+        Scalar::Bool(_) => return false,
+        Scalar::Number(number) => number.as_bytes(),
+        Scalar::Text(text) => text,
     };
-    number.is_some_and(|number| match comparison {
-        Comparison::Less => number < limit,
-        Comparison::LessOrEqual => number <= limit,
-        Comparison::Greater => number > limit,
-        Comparison::GreaterOrEqual => number >= limit,
-    })
+    let whole = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i128>().ok();
+    let (Some(number), Some(limit_number)) = (
+        fields::number(text),
+        fields::number(limit.as_str().as_bytes()),
+    ) else {
+        return false;
+    };
+    match (whole(text), whole(limit.as_str().as_bytes())) {
+        (Some(number), Some(limit)) => relation(comparison, number, limit),
+        _ => relation(comparison, number, limit_number),
+    }
 }
 
 /// A front end refuses what does not compile; here it holds for nothing.

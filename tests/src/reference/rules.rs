@@ -1,11 +1,10 @@
 //! The two rules Poseur is judged by, built from the model by hand, so that the front ends are not
 //! needed to test the matcher.
 
-use std::time::Duration;
-
 use poseur_rule::error::Place;
 use poseur_rule::model::{
-    Case, Condition, Field, Language, Level, LogSource, Origin, Pattern, Predicate, Rule, Test,
+    Case, Comparison, Condition, Field, Language, Level, LogSource, Moment, Origin, Pattern,
+    Predicate, Rule, Test,
 };
 
 /// Id of [`rule_a`].
@@ -115,13 +114,16 @@ pub fn clauses_a() -> Vec<Condition> {
 
 /// The clauses of rule B, all of which must hold.
 pub fn clauses_b() -> Vec<Condition> {
-    let month = Duration::from_secs(30 * 24 * 60 * 60);
+    let month = 30 * 24 * 60 * 60;
     let both = |(one, other): &(&str, &str)| {
         let word = |word| contains("RecipientDetails", word, Case::Ascii);
         Condition::All(vec![word(one), word(other)])
     };
     vec![
-        test("Timestamp", Test::NewerThan(month)),
+        test(
+            "Timestamp",
+            Test::Time(Comparison::Greater, Moment::seconds_ago(month)),
+        ),
         Condition::Any(RECIPIENT_WORDS.iter().map(both).collect()),
         test("IsExternalThread", Test::Bool(true)),
     ]

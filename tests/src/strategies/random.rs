@@ -1,10 +1,10 @@
 //! Rules and records over small alphabets, so that they hit each other by chance.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use poseur_rule::model::{
-    Case, Comparison, Condition, Field, Network, Part, Pattern, Predicate, Relation, Rule, Test,
+    Case, Comparison, Condition, Field, Moment, Network, Number, Part, Pattern, Predicate,
+    Relation, Rule, Test,
 };
 use proptest::prelude::*;
 
@@ -249,7 +249,8 @@ pub fn test() -> impl Strategy<Value = Test> {
         Comparison::Greater,
         Comparison::GreaterOrEqual,
     ]);
-    let limit = prop::sample::select(vec![-1.0, 0.0, 1.0, 9.5, 10.0, 1e300]);
+    let limit = prop::sample::select(vec!["-1", "0", "1.0", "9.5", "10", "1e300"])
+        .prop_map(|limit| Number::new(limit).unwrap());
     let relation = prop::sample::select(vec![
         Relation::Equals,
         Relation::Contains,
@@ -272,7 +273,7 @@ pub fn test() -> impl Strategy<Value = Test> {
             case,
         }),
         1 => prop::sample::select(vec![0, 1, 3600, 86_400, 90_000])
-            .prop_map(|age| Test::NewerThan(Duration::from_secs(age))),
+            .prop_map(|age| Test::Time(Comparison::Greater, Moment::seconds_ago(age))),
     ]
 }
 

@@ -37,7 +37,11 @@ impl Selection {
 fn tests(condition: &Condition) -> usize {
     match condition {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().map(tests).sum(),
-        Condition::Not(inner) | Condition::Named(_, inner) => tests(inner),
+        Condition::Not(inner)
+        | Condition::Named(_, inner)
+        | Condition::Nested {
+            condition: inner, ..
+        } => tests(inner),
         Condition::Test(_) => 1,
     }
 }

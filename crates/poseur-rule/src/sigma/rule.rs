@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::detection;
 use crate::model::{
-    Condition, Field, Language, Level, LogSource, MAX_DEPTH, Origin, Predicate, Rule, Test,
+    Comparison, Condition, Field, Language, Level, LogSource, MAX_DEPTH, Moment, Origin, Predicate,
+    Rule, Test,
 };
 use crate::yaml::{Node, Reader, closest};
 
@@ -60,7 +61,11 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node) -> Option<Rule> {
 pub(super) fn depth(condition: &Condition) -> usize {
     1 + match condition {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().map(depth).max().unwrap_or(0),
-        Condition::Not(inner) | Condition::Named(_, inner) => depth(inner),
+        Condition::Not(inner)
+        | Condition::Named(_, inner)
+        | Condition::Nested {
+            condition: inner, ..
+        } => depth(inner),
         Condition::Test(_) => 0,
     }
 }
@@ -180,6 +185,7 @@ pub(super) fn log_source(reader: &mut Reader<'_>, document: &Node) -> Option<Log
         product: optional(reader, node, "product"),
         service: optional(reader, node, "service"),
         category: optional(reader, node, "category"),
+        ..LogSource::default()
     };
     if source == LogSource::default() {
         reader.error(
@@ -207,7 +213,10 @@ impl OwnKeys {
         let time_field = self.time_field.as_deref().unwrap_or("@timestamp");
         let window = Condition::Test(Predicate {
             field: Field::Name(time_field.to_owned()),
-            test: Test::NewerThan(age),
+            test: Test::Time(
+                Comparison::Greater,
+                Moment::FromNow(-(age.as_nanos() as i128)),
+            ),
         });
         match condition {
             Condition::All(mut parts) => {

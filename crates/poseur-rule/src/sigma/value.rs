@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Network, Part};
+use crate::model::{Network, Number, Part};
 
 /// The parts of a text as Sigma writes it: `*` and `?` are wildcards, a backslash takes the
 /// meaning from a wildcard or a backslash that follows, and is itself before anything else.
@@ -172,13 +172,15 @@ fn first_address(address: IpAddr, prefix: u8) -> IpAddr {
 }
 
 /// The number that the text of a plain YAML number stands for, if it is finite.
-pub(super) fn number(text: &str) -> Option<f64> {
-    let value = if let Some(digits) = text.strip_prefix("0x") {
-        u64::from_str_radix(digits, 16).ok()? as f64
-    } else if let Some(digits) = text.strip_prefix("0o") {
-        u64::from_str_radix(digits, 8).ok()? as f64
-    } else {
-        text.parse().ok()?
-    };
-    value.is_finite().then_some(value)
+pub(super) fn number(text: &str) -> Option<Number> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return Number::new(u64::from_str_radix(digits, 16).ok()?.to_string());
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return Number::new(u64::from_str_radix(digits, 8).ok()?.to_string());
+    }
+    let value: f64 = text.parse().ok()?;
+    // YAML writes some numbers as JSON does not: `+1`, `.5`, `007`.
+    let written = Number::new(text).or_else(|| Number::new(value.to_string()));
+    written.filter(|_| value.is_finite())
 }

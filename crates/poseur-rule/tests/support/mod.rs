@@ -1,7 +1,7 @@
 //! What the tests of the front ends share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use poseur_rule::model::{Case, Comparison, Condition, Field, Part, Predicate, Relation, Test};
+use poseur_rule::model::{Case, Condition, Field, Part, Predicate, Relation, Test};
 use poseur_rule::sigma;
 
 /// A Sigma document with this detection, which begins on line 4 and is indented by two.
@@ -54,6 +54,7 @@ pub fn show(condition: &Condition) -> String {
         Condition::Any(parts) => join(parts, " | "),
         Condition::Not(inner) => format!("!{}", show(inner)),
         Condition::Named(name, inner) => format!("{name}{{{}}}", show(inner)),
+        Condition::Nested { path, condition } => format!("{path}:{{{}}}", show(condition)),
         Condition::Test(predicate) => predicate_text(predicate),
     }
 }
@@ -62,6 +63,7 @@ fn predicate_text(predicate: &Predicate) -> String {
     let field = match &predicate.field {
         Field::Name(name) => name.as_str(),
         Field::Any => "ANY",
+        other => &other.label(),
     };
     let sign = |case: &Case| match case {
         Case::Exact => "=",
@@ -87,13 +89,7 @@ fn predicate_text(predicate: &Predicate) -> String {
         Test::Null => format!("{field} is null"),
         Test::Exists => format!("{field} exists"),
         Test::Compare(comparison, limit) => {
-            let sign = match comparison {
-                Comparison::Less => "<",
-                Comparison::LessOrEqual => "<=",
-                Comparison::Greater => ">",
-                Comparison::GreaterOrEqual => ">=",
-            };
-            format!("{field} {sign} {limit}")
+            format!("{field} {} {limit}", comparison.as_str())
         }
         Test::Regex(regex) => format!("{field} /{regex}/"),
         Test::Cidr(network) => format!("{field} in {}/{}", network.address, network.prefix),
@@ -110,6 +106,9 @@ fn predicate_text(predicate: &Predicate) -> String {
             };
             format!("{field}{}{before}[{other}]{after}", sign(case))
         }
-        Test::NewerThan(age) => format!("{field} newer than {}s", age.as_secs()),
+        Test::Time(comparison, moment) => {
+            format!("{field} {} {moment}", comparison.as_str())
+        }
+        other => format!("{field} {other:?}"),
     }
 }

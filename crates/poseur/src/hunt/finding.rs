@@ -8,7 +8,7 @@ use poseur_matcher::Matcher;
 use poseur_matcher::verdict::{Match, Suppressed, Verdict};
 use poseur_rule::exception::Exception;
 use poseur_rule::model::Rule;
-use poseur_tagger::tag::{field_name, keyword};
+use poseur_tagger::tag::keyword;
 
 /// A match, or one that an exception suppressed.
 pub struct Finding<'a> {
@@ -30,7 +30,7 @@ enum What<'a> {
 /// What satisfied a rule.
 pub struct On<'a> {
     /// The field.
-    pub field: &'a str,
+    pub field: Cow<'a, str>,
     /// Its value.
     pub value: Cow<'a, str>,
     /// What the rule looks for.
@@ -132,7 +132,7 @@ impl<'a> Finding<'a> {
         verdict.on[on].iter().map(move |satisfied| {
             let predicate = &matcher.predicate(satisfied.predicate).predicate;
             On {
-                field: field_name(&predicate.field),
+                field: predicate.field.label(),
                 value: String::from_utf8_lossy(verdict.text(&satisfied.value)),
                 keyword: keyword(&predicate.test),
             }

@@ -41,7 +41,7 @@ impl Row {
         };
         let on = match (finding.exception(), finding.on().next()) {
             (Some(exception), _) => format!("suppressed by {}", harmless(&exception.id)),
-            (None, Some(on)) => format!("{}: {}", harmless(on.field), harmless(&on.value)),
+            (None, Some(on)) => format!("{}: {}", harmless(&on.field), harmless(&on.value)),
             (None, None) => String::new(),
         };
         Row {

@@ -20,7 +20,7 @@ pub fn json(finding: &Finding<'_>, out: &mut Vec<u8>) {
         );
         array(o.key("on"), finding.on(), |out, on| {
             object(out, |o| {
-                o.text("field", on.field);
+                o.text("field", on.field.as_bytes());
                 o.text("value", &*on.value);
                 o.text("keyword", &on.keyword);
             });
