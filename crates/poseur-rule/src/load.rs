@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::documents::Documents;
 use crate::error::{LoadError, Place};
 use crate::exception::Exception;
 use crate::model::Rule;
@@ -34,7 +35,7 @@ impl Format {
         }
     }
 
-    fn read(self, file: &str, text: &str) -> sigma::Documents {
+    fn read(self, file: &str, text: &str) -> Documents {
         match self {
             Format::Sigma => sigma::read(file, text),
         }

@@ -12,22 +12,11 @@ mod modifier;
 mod rule;
 mod value;
 
+use crate::documents::Documents;
 use crate::error::LoadError;
-use crate::model::Rule;
 use crate::yaml::{self, Node, Reader};
 
 pub use filter::Filter;
-
-/// What a Sigma file held.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Documents {
-    /// The rules, in order.
-    pub rules: Vec<Rule>,
-    /// The filters, in order.
-    pub filters: Vec<Filter>,
-    /// What is wrong with the documents that are in neither list.
-    pub errors: Vec<LoadError>,
-}
 
 /// Reads a Sigma file of one or several documents. `file` is the name that errors give.
 pub fn read(file: &str, text: &str) -> Documents {
