@@ -75,6 +75,7 @@ custom: {x: [1, 2]}
             product: Some("m365".into()),
             service: Some("audit".into()),
             category: Some("chat".into()),
+            ..LogSource::default()
         }
     );
     assert_eq!(rule.origin.language, Language::Sigma);
