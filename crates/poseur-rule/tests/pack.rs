@@ -116,7 +116,7 @@ fn suspicious_external_contact() {
          & (posing_as_help_desk{(RecipientDetails~*help* & RecipientDetails~*desk*)} \
          | posing_as_support{(RecipientDetails~*it* & RecipientDetails~*support*)} \
          | posing_as_home_office{(RecipientDetails~*working* & RecipientDetails~*home*)}) \
-         & Timestamp newer than 2592000s)"
+         & Timestamp > now - 30d)"
     );
 }
 
