@@ -4,8 +4,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use crate::found::Found;
+use crate::network::address;
 use crate::paths::{PathId, Paths};
-use crate::predicates::{Scalar, address};
+use crate::predicates::Scalar;
 use crate::record::{Handle, Kind, Record};
 use crate::schema::{Derive, FieldKind, Lookup, Schema};
 

@@ -1,5 +1,7 @@
 //! Keywords that a text may hold: all of a field's are looked for together.
 
+use std::ops::Range;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem::Finder;
 use poseur_rule::model::Case;
@@ -92,25 +94,57 @@ impl Keywords {
         }
     }
 
+    /// Visits every place where a keyword stands, overlapping ones too: its number, the place. A place
+    /// may be visited twice.
+    pub fn each_hit(&self, text: &[u8], visit: &mut dyn FnMut(u32, Range<usize>)) {
+        match &self.search {
+            Search::Nothing => {}
+            Search::Few { finders, longest } => each_window(text, *longest, &mut |from, folded| {
+                for (finder, &(_, bit)) in finders.iter().zip(&self.words) {
+                    let length = finder.needle().len();
+                    let mut at = 0;
+                    while let Some(hit) = folded.get(at..).and_then(|rest| finder.find(rest)) {
+                        let start = from + at + hit;
+                        visit(bit, start..start + length);
+                        at += hit + 1;
+                    }
+                }
+            }),
+            Search::Many(search) => {
+                for hit in search.find_overlapping_iter(text) {
+                    visit(self.words[hit.pattern().as_usize()].1, hit.range());
+                }
+            }
+        }
+    }
+
     fn test_few(&self, finders: &[Finder<'_>], longest: usize, text: &[u8], bits: &mut Bits) {
-        let mut window = [0; WINDOW];
-        let mut from = 0;
-        loop {
-            let part = &text[from..text.len().min(from + WINDOW)];
-            let folded = &mut window[..part.len()];
-            folded.copy_from_slice(part);
-            folded.make_ascii_lowercase();
+        each_window(text, longest, &mut |_, folded| {
             for (finder, &(_, bit)) in finders.iter().zip(&self.words) {
                 if !bits.has(bit) && finder.find(folded).is_some() {
                     bits.set(bit);
                 }
             }
-            if from + part.len() == text.len() {
-                return;
-            }
-            // Windows overlap, so that no keyword is cut by every one of them.
-            from += WINDOW - longest;
+        });
+    }
+}
+
+/// Visits a text in folded pieces, each with its place. They overlap, so that no keyword is cut by
+/// every one of them.
+#[inline(always)]
+fn each_window(text: &[u8], longest: usize, visit: &mut impl FnMut(usize, &[u8])) {
+    let mut window = [0; WINDOW];
+    let mut from = 0;
+    loop {
+        let part = &text[from..text.len().min(from + WINDOW)];
+        let folded = &mut window[..part.len()];
+        folded.copy_from_slice(part);
+        folded.make_ascii_lowercase();
+        visit(from, folded);
+        if from + part.len() == text.len() {
+            return;
         }
+        from += WINDOW - longest;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compiles rules against record schemas into a plan, and decides about one record at a time.
 
 pub mod bits;
+pub mod equalities;
 pub mod evaluate;
 pub mod explain;
 pub mod field;
@@ -8,6 +9,7 @@ pub mod found;
 pub mod json;
 pub mod keywords;
 pub mod matcher;
+pub mod network;
 pub mod number;
 pub mod paths;
 pub mod pattern;
@@ -18,11 +20,13 @@ pub mod record;
 mod report;
 pub mod schema;
 pub mod shape;
+pub mod terms;
 pub mod time;
 pub mod traverse;
 mod trust;
 pub mod verdict;
 mod witness;
+pub mod words;
 
 pub use matcher::{Matcher, MatcherError, Scratch};
 pub use verdict::Verdict;

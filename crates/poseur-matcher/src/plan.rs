@@ -196,12 +196,7 @@ fn compile_sets(predicates: &Predicates) -> Result<Vec<PredicateSet>, PlanError>
         field => field.label().into_owned(),
     };
     for (id, numbered) in predicates.list.iter().enumerate() {
-        sets[numbered.field]
-            .add(&numbered.predicate.test, id as PredicateId)
-            .map_err(|reason| PlanError {
-                field: named(numbered.field),
-                reason,
-            })?;
+        sets[numbered.field].add(&numbered.predicate.test, id as PredicateId);
     }
     for (field, set) in sets.iter_mut().enumerate() {
         set.finish().map_err(|reason| PlanError {

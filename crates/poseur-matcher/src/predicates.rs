@@ -1,15 +1,18 @@
 //! All predicates on one field, tested together: every value is looked at once for all of them.
 
 use std::cmp::Ordering;
-use std::net::{IpAddr, Ipv6Addr};
 
 use jiff::Timestamp;
 use poseur_rule::model::{Case, Comparison, Moment, Network, Number, Pattern, Test};
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexSet};
 
 use crate::bits::Bits;
+use crate::equalities::Equalities;
 use crate::keywords::{Keywords, TooManyKeywords};
+use crate::network::{address, inside, unmapped};
 use crate::record::Kind;
+use crate::terms::Terms;
+use crate::words::WordTests;
 use crate::{number, pattern, time};
 
 /// A scalar, with its text at hand.
@@ -25,11 +28,17 @@ pub struct Scalar<'a> {
 /// set when a value satisfies it.
 #[derive(Debug, Clone, Default)]
 pub struct PredicateSet {
-    equals: Vec<(Box<[u8]>, Case, u32)>,
+    equals: Equalities,
     contains: Keywords,
     contains_folded: Keywords,
     bools: [Vec<u32>; 2],
+    terms: Terms,
+    terms_folded: Terms,
+    words: WordTests,
+    regexes: Regexes,
     exists: Vec<u32>,
+    /// Satisfied by every scalar, whatever its text.
+    every: Vec<u32>,
     others: Vec<(One, u32)>,
     /// One more than the largest number in the set.
     bits: usize,
@@ -42,9 +51,19 @@ enum One {
     /// An equality whose text is a number: also compared as a number.
     Number(Box<[u8]>),
     Compare(Comparison, Number),
-    Regex(Regex),
     Cidr(Network),
     Time(Comparison, Moment),
+    Ordered(Comparison, Box<[u8]>),
+}
+
+/// Regular expressions: more than one are looked for together.
+#[derive(Debug, Clone, Default)]
+struct Regexes {
+    /// Before they are compiled.
+    sources: Vec<(String, u32)>,
+    set: Option<RegexSet>,
+    /// What is looked for alone: one expression, or those that are too large together.
+    single: Vec<(Regex, u32)>,
 }
 
 /// A test that no value can be compiled for.
@@ -58,9 +77,6 @@ pub enum CompileError {
         /// The engine's words, on one line.
         reason: String,
     },
-    /// Transitional.
-    #[error("not implemented yet")]
-    NotYet,
     /// Too many keywords, or too long ones, for one search.
     #[error(transparent)]
     Keywords(#[from] TooManyKeywords),
@@ -78,29 +94,26 @@ impl PredicateSet {
 
     /// Adds a test under a number. [`Test::Null`] and [`Test::SameAs`] are not about one value and
     /// are left to the caller. Call [`PredicateSet::finish`] before use.
-    ///
-    /// # Errors
-    /// If the test's regular expression cannot be used.
-    pub fn add(&mut self, test: &Test, bit: u32) -> Result<(), CompileError> {
+    pub fn add(&mut self, test: &Test, bit: u32) {
         self.bits = self.bits.max(bit as usize + 1);
         let one = match test {
-            Test::Null | Test::SameAs { .. } => return Ok(()),
+            Test::Null | Test::SameAs { .. } => return,
             Test::Bool(value) => {
                 self.bools[*value as usize].push(bit);
-                return Ok(());
+                return;
             }
             Test::Exists => {
                 self.exists.push(bit);
-                return Ok(());
+                return;
             }
             Test::Text(pattern, case) => {
                 if let Some(text) = pattern.as_equals() {
-                    let text: Box<[u8]> = text.as_bytes().into();
-                    if number::is_number(&text) {
-                        self.others.push((One::Number(text.clone()), bit));
+                    if number::is_number(text.as_bytes()) {
+                        let number = One::Number(text.as_bytes().into());
+                        self.others.push((number, bit));
                     }
-                    self.equals.push((text, *case, bit));
-                    return Ok(());
+                    self.equals.add(text, *case, bit);
+                    return;
                 }
                 if let Some(word) = pattern.as_contains() {
                     let keywords = match case {
@@ -108,33 +121,52 @@ impl PredicateSet {
                         Case::Ascii => &mut self.contains_folded,
                     };
                     keywords.add(word, bit);
-                    return Ok(());
+                    return;
                 }
                 One::Pattern(pattern.clone(), *case)
             }
             Test::Compare(comparison, limit) => One::Compare(*comparison, limit.clone()),
-            Test::Regex(source) => One::Regex(Regex::new(source).map_err(|error| {
-                let reason = error.to_string();
-                CompileError::Regex {
-                    pattern: source.clone(),
-                    reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
-                }
-            })?),
+            Test::Regex(source) => {
+                self.regexes.sources.push((source.clone(), bit));
+                return;
+            }
             Test::Cidr(network) => One::Cidr(unmapped(*network)),
             Test::Time(comparison, moment) => One::Time(*comparison, *moment),
-            Test::Ordered(..) | Test::Term { .. } | Test::Words(_) => {
-                return Err(CompileError::NotYet);
+            Test::Ordered(comparison, limit) => One::Ordered(*comparison, limit.as_bytes().into()),
+            Test::Term { text, .. } if text.is_empty() => {
+                self.every.push(bit);
+                return;
+            }
+            Test::Term {
+                text,
+                case,
+                start,
+                end,
+            } => {
+                let terms = match case {
+                    Case::Exact => &mut self.terms,
+                    Case::Ascii => &mut self.terms_folded,
+                };
+                terms.add(text, *start, *end, bit);
+                return;
+            }
+            Test::Words(words) => {
+                self.words.add(words, bit);
+                return;
             }
         };
         self.others.push((one, bit));
-        Ok(())
     }
 
     /// Builds the searchers.
     ///
     /// # Errors
-    /// If the keywords are too many for one search.
+    /// If a regular expression cannot be used, or the keywords are too many for one search.
     pub fn finish(&mut self) -> Result<(), CompileError> {
+        self.equals.finish();
+        self.regexes.finish()?;
+        self.terms.finish(Case::Exact)?;
+        self.terms_folded.finish(Case::Ascii)?;
         self.contains.finish(Case::Exact)?;
         self.contains_folded.finish(Case::Ascii)?;
         Ok(())
@@ -146,6 +178,7 @@ impl PredicateSet {
             return;
         }
         self.exists.iter().for_each(|&bit| bits.set(bit));
+        self.every.iter().for_each(|&bit| bits.set(bit));
         if let Some(truth) = self.truth(value) {
             self.bools[truth as usize]
                 .iter()
@@ -166,13 +199,13 @@ impl PredicateSet {
 
     #[inline]
     fn test_text(&self, value: Scalar<'_>, now: Timestamp, bits: &mut Bits) {
-        for (text, case, bit) in &self.equals {
-            if pattern::equal(value.text, text, *case) {
-                bits.set(*bit);
-            }
-        }
+        self.equals.test(value.text, bits);
         self.contains.test(value.text, bits);
         self.contains_folded.test(value.text, bits);
+        self.terms.test(value.text, bits);
+        self.terms_folded.test(value.text, bits);
+        self.words.test(value.text, bits);
+        self.regexes.test(value.text, bits);
         for (one, bit) in &self.others {
             if !bits.has(*bit) && one.holds(value, now) {
                 bits.set(*bit);
@@ -193,6 +226,44 @@ impl PredicateSet {
     }
 }
 
+impl Regexes {
+    fn finish(&mut self) -> Result<(), CompileError> {
+        if self.sources.len() > 1 {
+            let sources = self.sources.iter().map(|(source, _)| source);
+            self.set = RegexSet::new(sources).ok();
+        }
+        if self.set.is_none() {
+            let compile = |(source, bit): &(String, u32)| match Regex::new(source) {
+                Ok(regex) => Ok((regex, *bit)),
+                Err(error) => {
+                    let reason = error.to_string();
+                    Err(CompileError::Regex {
+                        pattern: source.clone(),
+                        reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
+                    })
+                }
+            };
+            let single: Result<_, _> = self.sources.iter().map(compile).collect();
+            self.single = single?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn test(&self, text: &[u8], bits: &mut Bits) {
+        for (regex, bit) in &self.single {
+            if !bits.has(*bit) && regex.is_match(text) {
+                bits.set(*bit);
+            }
+        }
+        if let Some(set) = &self.set {
+            for number in &set.matches(text) {
+                bits.set(self.sources[number].1);
+            }
+        }
+    }
+}
+
 impl One {
     fn holds(&self, value: Scalar<'_>, now: Timestamp) -> bool {
         match self {
@@ -203,7 +274,14 @@ impl One {
                     && number::compare(value.text, limit.as_str().as_bytes())
                         .is_some_and(|order| stands(*comparison, order))
             }
-            One::Regex(regex) => regex.is_match(value.text),
+            One::Ordered(comparison, limit) => {
+                let numbers = match value.kind {
+                    Kind::Number => number::compare(value.text, limit),
+                    _ => None,
+                };
+                let order = numbers.unwrap_or_else(|| value.text.cmp(limit));
+                stands(*comparison, order)
+            }
             One::Cidr(network) => address(value.text).is_some_and(|ip| inside(ip, network)),
             One::Time(comparison, moment) => {
                 let moment = match moment {
@@ -229,29 +307,115 @@ fn stands(comparison: Comparison, order: Ordering) -> bool {
     }
 }
 
-/// The IP address a text is, IPv4-mapped ones as IPv4.
-pub fn address(text: &[u8]) -> Option<IpAddr> {
-    let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(ip.to_canonical())
-}
+#[cfg(test)]
+mod tests {
+    use poseur_rule::model::Test;
 
-/// A network of IPv4-mapped addresses as the IPv4 network it is.
-fn unmapped(network: Network) -> Network {
-    match network.address.to_canonical() {
-        address @ IpAddr::V4(_) if network.address.is_ipv6() && network.prefix >= 96 => Network {
-            address,
-            prefix: network.prefix - 96,
-        },
-        _ => network,
+    use super::*;
+
+    fn set(tests: &[Test]) -> PredicateSet {
+        let mut set = PredicateSet::default();
+        for (bit, test) in tests.iter().enumerate() {
+            set.add(test, bit as u32);
+        }
+        set.finish().unwrap();
+        set
     }
-}
 
-fn inside(ip: IpAddr, network: &Network) -> bool {
-    let bits = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, 32),
-        IpAddr::V6(ip) => (Ipv6Addr::to_bits(ip), 128),
-    };
-    let ((ip, width), (network_bits, network_width)) = (bits(ip), bits(network.address));
-    width == network_width
-        && (network.prefix == 0 || (ip ^ network_bits) >> (128 - u32::from(network.prefix)) == 0)
+    fn test(set: &PredicateSet, kind: Kind, text: &str) -> Bits {
+        let mut bits = Bits::default();
+        bits.reset(set.bits);
+        let text = text.as_bytes();
+        set.test(Scalar { kind, text }, Timestamp::UNIX_EPOCH, &mut bits);
+        bits
+    }
+
+    #[test]
+    fn ranges_of_kuery() {
+        use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
+        for (kind, text, comparison, limit, expected) in [
+            (Kind::Number, "10", Greater, "9", true),
+            (Kind::Number, "10", Less, "9", false),
+            (Kind::Number, "1e1", GreaterOrEqual, "10.0", true),
+            (Kind::Number, "10", Greater, "09", true),
+            (Kind::Text, "10", Greater, "9", false),
+            (Kind::Text, "10", Less, "9", true),
+            (Kind::Text, "b", GreaterOrEqual, "b", true),
+            (Kind::Text, "b", Greater, "b", false),
+            (Kind::Text, "é", Greater, "z", true),
+            (Kind::Text, "", Less, "a", true),
+            (Kind::Bool(true), "true", Greater, "t", true),
+            (Kind::Text, "x", Equal, "x", true),
+            (Kind::Number, "1.0", Equal, "1", true),
+            (Kind::Number, "5", LessOrEqual, "x", true),
+        ] {
+            let set = set(&[Test::Ordered(comparison, limit.to_owned())]);
+            let holds = test(&set, kind, text).has(0);
+            assert_eq!(holds, expected, "{text} {comparison:?} {limit}");
+        }
+        let null = set(&[Test::Ordered(Less, "z".to_owned())]);
+        assert!(!test(&null, Kind::Null, "null").has(0));
+    }
+
+    #[test]
+    fn an_empty_term_is_in_every_scalar_but_makes_none() {
+        let set = set(&[Test::Term {
+            text: String::new(),
+            case: Case::Exact,
+            start: true,
+            end: true,
+        }]);
+        assert!(test(&set, Kind::Text, "").has(0) && test(&set, Kind::Number, "1").has(0));
+        assert!(!test(&set, Kind::Null, "null").has(0));
+        let mut bits = Bits::default();
+        bits.reset(1);
+        set.test_presence(&mut bits);
+        assert!(!bits.has(0));
+    }
+
+    #[test]
+    fn regexes_together_agree_with_each_alone() {
+        let sources = [
+            "^help",
+            "(?i)desk$",
+            "it.?support",
+            "",
+            "[0-9]+",
+            "(?s)a.b",
+            "é",
+        ];
+        let tests = sources.map(|source| Test::Regex(source.to_owned()));
+        let together = set(&tests);
+        assert!(together.regexes.set.is_some());
+        for text in [
+            "",
+            "helpdesk",
+            "HELPDESK",
+            "itsupport 7",
+            "a\nb",
+            "é",
+            "it support",
+        ] {
+            let bits = test(&together, Kind::Text, text);
+            for (bit, single) in tests.iter().enumerate() {
+                let alone = test(&set(std::slice::from_ref(single)), Kind::Text, text);
+                assert_eq!(bits.has(bit as u32), alone.has(0), "{single:?} {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_regex_that_cannot_be_used_is_named() {
+        for sources in [&["("][..], &["a", "("]] {
+            let mut set = PredicateSet::default();
+            for source in sources {
+                set.add(&Test::Regex((*source).to_owned()), 0);
+            }
+            let error = set.finish().unwrap_err();
+            assert!(
+                matches!(&error, CompileError::Regex { pattern, .. } if pattern == "("),
+                "{error}"
+            );
+        }
+    }
 }
