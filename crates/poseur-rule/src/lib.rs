@@ -3,6 +3,7 @@
 //! This crate knows what a rule *means*; it knows nothing of records or of speed.
 
 pub mod documents;
+pub mod elastic;
 pub mod error;
 pub mod exception;
 pub mod expression;
