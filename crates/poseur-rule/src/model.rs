@@ -154,6 +154,23 @@ pub enum Condition {
     },
 }
 
+impl Condition {
+    /// Levels of it, itself included.
+    pub fn depth(&self) -> usize {
+        1 + match self {
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().map(Condition::depth).max().unwrap_or(0)
+            }
+            Condition::Not(inner)
+            | Condition::Named(_, inner)
+            | Condition::Nested {
+                condition: inner, ..
+            } => inner.depth(),
+            Condition::Test(_) => 0,
+        }
+    }
+}
+
 /// Deepest nesting of a [`Condition`] that a front end may produce.
 pub const MAX_DEPTH: usize = 64;
 

@@ -73,7 +73,7 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node) -> Option<Filter> {
     let condition = detection::read(reader, body, "`filter`", &["condition", "rules"]);
     let title = title?;
     let condition = condition?;
-    if rule::depth(&condition) > MAX_DEPTH {
+    if condition.depth() > MAX_DEPTH {
         reader.error(
             document,
             format!("the filter nests deeper than {MAX_DEPTH} levels"),

@@ -48,26 +48,13 @@ pub(super) fn read(reader: &mut Reader<'_>, document: &Node) -> Option<Rule> {
             place: document.place(reader.file),
         },
     };
-    if depth(&rule.condition) > MAX_DEPTH {
+    if rule.condition.depth() > MAX_DEPTH {
         reader.error(
             document,
             format!("the rule nests deeper than {MAX_DEPTH} levels"),
         );
     }
     (reader.errors.len() == errors_before).then_some(rule)
-}
-
-/// Levels of a condition. The parser bounds them, so that this recursion is safe.
-pub(super) fn depth(condition: &Condition) -> usize {
-    1 + match condition {
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(depth).max().unwrap_or(0),
-        Condition::Not(inner)
-        | Condition::Named(_, inner)
-        | Condition::Nested {
-            condition: inner, ..
-        } => depth(inner),
-        Condition::Test(_) => 0,
-    }
 }
 
 /// The text under a key that must be there.

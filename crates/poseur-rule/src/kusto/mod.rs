@@ -1,0 +1,54 @@
+//! The Microsoft front end: the per-record part of Kusto, in Sentinel's and Defender's query files and
+//! in bare query files.
+//!
+//! A query is a table and operators behind it. What filters becomes the rule's condition; `let` and
+//! `extend` are substituted; what only arranges or names columns changes nothing; what looks across
+//! records or tables is refused by name. The grammar is that of Microsoft's parser, the meaning that of
+//! Kusto's documentation.
+
+mod bind;
+mod compare;
+mod dynamic;
+mod file;
+mod fold;
+mod functions;
+mod literal;
+mod lower;
+mod names;
+mod parse;
+mod parse_expression;
+mod query;
+mod scope;
+mod syntax;
+mod token;
+
+pub use file::{read_query, read_yaml};
+
+/// Why a query is refused: the byte of the query's text it is about, and the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refusal {
+    at: usize,
+    reason: String,
+    /// The query is right as far as Poseur knows: a column that no condition needs may be so.
+    only_unevaluated: bool,
+}
+
+impl Refusal {
+    fn new(at: usize, reason: impl Into<String>) -> Refusal {
+        Refusal {
+            at,
+            reason: reason.into(),
+            only_unevaluated: false,
+        }
+    }
+
+    /// What Kusto may know how to evaluate, and Poseur does not.
+    fn unevaluated(at: usize, reason: impl Into<String>) -> Refusal {
+        Refusal {
+            only_unevaluated: true,
+            ..Refusal::new(at, reason)
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, Refusal>;
