@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use poseur_matcher::found::Found;
 use poseur_matcher::paths::Paths;
 use poseur_matcher::record::{Handle, Kind, Record};
+use poseur_rule::elastic;
+use poseur_rule::types::Types;
 use poseur_tagger::json::check::check;
 use poseur_tagger::json::document::{Document, Pool};
 use poseur_tagger::json::index::Index;
@@ -117,5 +119,45 @@ pub fn sigma(data: &[u8]) {
     let mut agreement = Agreement::new(&documents.rules, None);
     for record in RECORDS {
         agreement.check(record.as_bytes(), now());
+    }
+}
+
+/// The Elastic front end on any text, taken for a rule file and for a query: never a panic or a hang; a
+/// query in a file means what it means alone, and its error stands at the same character.
+///
+/// # Panics
+/// If it does not.
+pub fn kuery(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let types = Types::built_in();
+    let documents = elastic::read("fuzz.toml", text, &types);
+    for error in &documents.errors {
+        assert!(!error.reason.is_empty() && !error.reason.contains('\n'));
+        assert!(error.place.file == "fuzz.toml");
+    }
+    assert_eq!(
+        documents.rules.len(),
+        usize::from(documents.errors.is_empty())
+    );
+
+    let alone = elastic::condition(text, &types);
+    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
+    if text.contains("'''") || text.ends_with('\'') || text.contains(control) {
+        return;
+    }
+    let head = "[rule]\nrule_id = 'i'\nname = 'n'\ntype = 'query'\nquery = '''\n";
+    let documents = elastic::read("fuzz.toml", &format!("{head}{text}'''\n"), &types);
+    match alone {
+        Ok(condition) => assert_eq!(documents.rules[0].condition, condition),
+        Err((offset, reason)) => {
+            let before = &text[..offset];
+            let line = before.split('\n').next_back().unwrap_or_default();
+            let place = &documents.errors[0].place;
+            assert_eq!(place.line, 6 + before.matches('\n').count());
+            assert_eq!(place.column, 1 + line.chars().count());
+            assert_eq!(documents.errors[0].reason, reason);
+        }
     }
 }

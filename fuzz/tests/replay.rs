@@ -34,3 +34,8 @@ fn tagger() {
 fn sigma() {
     replay("sigma", poseur_fuzz::sigma);
 }
+
+#[test]
+fn kuery() {
+    replay("kuery", poseur_fuzz::kuery);
+}

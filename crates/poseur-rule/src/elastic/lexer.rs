@@ -123,8 +123,10 @@ impl<'q> Lexer<'q> {
                 }
                 None => {
                     // Any other backslash stands for itself.
-                    let escaped = self.rest()[1..].chars().next();
-                    let escaped = escaped.filter(|next| c == '\\' && matches!(next, '\\' | '"'));
+                    let mut behind = self.rest()[c.len_utf8()..].chars();
+                    let escaped = behind
+                        .next()
+                        .filter(|next| c == '\\' && "\\\"".contains(*next));
                     self.at += c.len_utf8() + usize::from(escaped.is_some());
                     text.push(escaped.unwrap_or(c));
                 }
