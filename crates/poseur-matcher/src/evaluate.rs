@@ -253,9 +253,6 @@ fn related(relation: Relation, case: poseur_rule::model::Case, text: &[u8], othe
         Relation::Equals => pattern::equal(text, other, case),
         Relation::Contains => pattern::contains(text, other, case),
         Relation::StartsWith => pattern::starts_with(text, other, case),
-        Relation::EndsWith => {
-            text.len() >= other.len()
-                && pattern::equal(&text[text.len() - other.len()..], other, case)
-        }
+        Relation::EndsWith => pattern::ends_with(text, other, case),
     }
 }

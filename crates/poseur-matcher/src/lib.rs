@@ -8,6 +8,7 @@ pub mod field;
 pub mod found;
 pub mod json;
 pub mod keywords;
+pub mod kusto;
 pub mod matcher;
 pub mod network;
 pub mod number;

@@ -42,6 +42,12 @@ pub fn starts_with(text: &[u8], prefix: &[u8], case: Case) -> bool {
     start.is_some_and(|start| equal(start, prefix, case))
 }
 
+/// Whether `text` ends with `suffix`.
+pub fn ends_with(text: &[u8], suffix: &[u8], case: Case) -> bool {
+    let start = text.len().checked_sub(suffix.len());
+    start.is_some_and(|start| equal(&text[start..], suffix, case))
+}
+
 /// Whether two texts are the same.
 pub fn equal(a: &[u8], b: &[u8], case: Case) -> bool {
     match case {

@@ -226,6 +226,15 @@ impl PredicateSet {
     }
 }
 
+/// Why a regular expression cannot be used.
+pub(crate) fn invalid_regex(source: &str, error: &regex::Error) -> CompileError {
+    let reason = error.to_string();
+    CompileError::Regex {
+        pattern: source.to_owned(),
+        reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
+    }
+}
+
 impl Regexes {
     fn finish(&mut self) -> Result<(), CompileError> {
         if self.sources.len() > 1 {
@@ -235,13 +244,7 @@ impl Regexes {
         if self.set.is_none() {
             let compile = |(source, bit): &(String, u32)| match Regex::new(source) {
                 Ok(regex) => Ok((regex, *bit)),
-                Err(error) => {
-                    let reason = error.to_string();
-                    Err(CompileError::Regex {
-                        pattern: source.clone(),
-                        reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
-                    })
-                }
+                Err(error) => Err(invalid_regex(source, &error)),
             };
             let single: Result<_, _> = self.sources.iter().map(compile).collect();
             self.single = single?;

@@ -103,6 +103,13 @@ pub trait Record {
         visit: &mut dyn FnMut(Handle) -> ControlFlow<()>,
     ) -> ControlFlow<()>;
 
+    /// Visits the members of an object, in order: decoded key, value. Another kind of value has none.
+    fn members(
+        &self,
+        value: Handle,
+        visit: &mut dyn FnMut(&[u8], Handle) -> ControlFlow<()>,
+    ) -> ControlFlow<()>;
+
     /// Appends the value as compact JSON: no white space outside strings, strings decoded and
     /// written again with the least escaping.
     fn write_json(&self, value: Handle, out: &mut Vec<u8>);

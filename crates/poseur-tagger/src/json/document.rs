@@ -24,7 +24,7 @@ pub struct Document<'a> {
 /// Memory that documents borrow: decoded keys, and texts that hold documents themselves.
 #[derive(Debug, Default)]
 pub struct Pool {
-    key: RefCell<Vec<u8>>,
+    keys: RefCell<Vec<Vec<u8>>>,
     embedded: RefCell<Vec<Embedded>>,
 }
 
@@ -97,13 +97,29 @@ impl<'a> Document<'a> {
         object: Handle,
         mut visit: impl FnMut(&[u8], usize, Handle),
     ) -> Result<(), Unreadable> {
+        self.each_member(object, |key, quote, value| {
+            visit(key, quote, value);
+            ControlFlow::Continue(())
+        })
+    }
+
+    fn each_member(
+        &self,
+        object: Handle,
+        mut visit: impl FnMut(&[u8], usize, Handle) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
         let mut at = object.start;
         while let Some(quote) = self.next_member(&mut at)? {
             let close = self.string_end(quote)?;
             let value = self.member_value(close)?;
             let end = self.value_end(value)?;
             let handle = Handle { start: value, end };
-            self.with_key(quote, close, |key| visit(key, quote, handle));
+            if self
+                .with_key(quote, close, |key| visit(key, quote, handle))
+                .is_break()
+            {
+                return Ok(());
+            }
             at = end;
         }
         Ok(())
@@ -191,11 +207,12 @@ impl<'a> Document<'a> {
         if !self.index.has_backslashes() || memchr(b'\\', content).is_none() {
             return then(content);
         }
-        let mut key = self.pool.key.take();
+        // While one key is looked at, those of objects below it may be decoded.
+        let mut key = self.pool.keys.borrow_mut().pop().unwrap_or_default();
         key.clear();
         text::decode(content, &mut key);
         let result = then(&key);
-        self.pool.key.replace(key);
+        self.pool.keys.borrow_mut().push(key);
         result
     }
 
@@ -407,8 +424,25 @@ impl Record for Document<'_> {
         }
     }
 
+    fn members(
+        &self,
+        value: Handle,
+        visit: &mut dyn FnMut(&[u8], Handle) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if self.kind(value) != Kind::Map {
+            return ControlFlow::Continue(());
+        }
+        let mut outcome = ControlFlow::Continue(());
+        // An object that is not well-formed has the members up to there.
+        let _ = self.each_member(value, |key, _, member| {
+            outcome = visit(key, member);
+            outcome
+        });
+        outcome
+    }
+
     fn write_json(&self, value: Handle, out: &mut Vec<u8>) {
-        let mut scratch = self.pool.key.take();
+        let mut scratch = self.pool.keys.borrow_mut().pop().unwrap_or_default();
         for token in self.tokens(value) {
             match token {
                 Token::Mark(mark) => out.push(mark),
@@ -425,7 +459,7 @@ impl Record for Document<'_> {
                 }
             }
         }
-        self.pool.key.replace(scratch);
+        self.pool.keys.borrow_mut().push(scratch);
     }
 
     fn open(&self, value: Handle, visit: &mut dyn FnMut(&dyn Record)) -> bool {
