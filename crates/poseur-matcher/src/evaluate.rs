@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use poseur_rule::model::{Relation, Test};
 
 use crate::bits::Bits;
-use crate::field::{Texts, leaves};
+use crate::field::{Object, Texts, leaves};
 use crate::found::Found;
 use crate::pattern;
 use crate::plan::{Plan, SchemaPlan};
@@ -67,6 +67,16 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         }
     }
 
+    /// What is evaluated.
+    pub(crate) fn object(&self) -> Object<'a, R> {
+        Object {
+            record: self.record,
+            root: self.root,
+            found: self.found,
+            now: self.now,
+        }
+    }
+
     /// Whether a compiled condition holds.
     pub fn holds(&mut self, node: &Node) -> bool {
         match node {
@@ -103,19 +113,15 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
     /// Reads a field and sets the bits of all its predicates.
     fn read(&mut self, field: usize) {
         let set = &self.plan.sets[field];
+        let object = self.object();
         let mut any = false;
         let (bits, now) = (&mut self.state.bits, self.now);
-        let _ = self.schema.fields[field].values(
-            self.record,
-            self.root,
-            self.found,
-            &mut self.state.texts,
-            &mut |value, _| {
-                any = true;
-                set.test(value, now, bits);
-                ControlFlow::Continue(())
-            },
-        );
+        let texts = &mut self.state.texts;
+        let _ = self.schema.fields[field].values(object, texts, &mut |value, _| {
+            any = true;
+            set.test(value, now, bits);
+            ControlFlow::Continue(())
+        });
         let whole = &self.plan.whole[field];
         if !any && (set.asks_presence() || !whole.is_empty()) {
             any = self.schema.fields[field].has_object(self.record, self.found);
@@ -143,46 +149,35 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         else {
             return None;
         };
-        let (fields, record, root, found) =
-            (&self.schema.fields, self.record, self.root, self.found);
+        let (fields, object) = (&self.schema.fields, self.object());
         let mut one = std::mem::take(&mut self.state.one_text);
         let others = &mut self.state.other;
-        let outcome = fields[field].values(
-            record,
-            root,
-            found,
-            &mut self.state.texts,
-            &mut |value, _| {
-                one.clear();
-                one.extend_from_slice(value.text);
-                fields[other].values(record, root, found, others, &mut |other, _| {
-                    if related(*relation, *case, &one, other.text) {
-                        return ControlFlow::Break(());
-                    }
-                    ControlFlow::Continue(())
-                })
-            },
-        );
+        let texts = &mut self.state.texts;
+        let outcome = fields[field].values(object, texts, &mut |value, _| {
+            one.clear();
+            one.extend_from_slice(value.text);
+            fields[other].values(object, others, &mut |other, _| {
+                if related(*relation, *case, &one, other.text) {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })
+        });
         self.state.one_text = one;
         outcome.is_break().then_some(&self.state.one_text)
     }
 
     /// Visits the values of a field, and for each the predicates it satisfies by itself.
     pub fn each_value(&mut self, field: usize, visit: &mut VisitSatisfied<'_, R>) {
+        let object = self.object();
         let State { one, texts, .. } = &mut *self.state;
         let (record, set, now) = (self.record, &self.plan.sets[field], self.now);
         let predicates = self.plan.predicates.list.len();
-        let _ = self.schema.fields[field].values(
-            record,
-            self.root,
-            self.found,
-            texts,
-            &mut |value, place| {
-                one.reset(predicates);
-                set.test(value, now, one);
-                visit(record, value, place, one)
-            },
-        );
+        let _ = self.schema.fields[field].values(object, texts, &mut |value, place| {
+            one.reset(predicates);
+            set.test(value, now, one);
+            visit(record, value, place, one)
+        });
     }
 
     /// Visits the first leaf of a value, or of the document in it, that satisfies a predicate by

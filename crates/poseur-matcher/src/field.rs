@@ -1,14 +1,20 @@
 //! A field of a rule in one schema: finding its values in a record.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 
+use jiff::Timestamp;
+use poseur_rule::expression::{Column, ColumnType};
+use poseur_rule::model::Pattern;
+
+use crate::column::{self, ValuePlan};
+use crate::derive::derive;
 use crate::found::Found;
-use crate::network::address;
+use crate::kusto::Expression;
+use crate::like::LikePlan;
 use crate::paths::{PathId, Paths};
 use crate::predicates::Scalar;
 use crate::record::{Handle, Kind, Record};
-use crate::schema::{Derive, FieldKind, Lookup, Schema};
+use crate::schema::{Derive, FieldKind, Lookup, Scope};
 
 /// A compiled [`Lookup`]: paths by number.
 #[derive(Debug, Clone)]
@@ -22,15 +28,52 @@ pub struct FieldPlan {
     when: Option<PathId>,
     /// The value where nothing is at the paths.
     pub absent: Option<String>,
-    /// Every scalar of the record instead.
-    any: bool,
+    reading: Reading,
 }
+
+/// How the values are read.
+#[derive(Debug, Clone)]
+enum Reading {
+    /// What stands at the paths, by the field's type.
+    Listed,
+    /// Every scalar of the record.
+    Any,
+    /// Whatever has a name that fits.
+    Like(Box<LikePlan>),
+    /// What stands at the paths, as a column's values.
+    Column(ColumnType),
+    /// What an expression makes of columns.
+    Value(Box<ValuePlan>),
+}
+
+/// The object that a field is read from.
+#[derive(Debug)]
+pub struct Object<'a, R: ?Sized> {
+    /// The record it stands in.
+    pub record: &'a R,
+    /// Where.
+    pub root: Handle,
+    /// What was found in it.
+    pub found: &'a Found,
+    /// The moment of judgement.
+    pub now: Timestamp,
+}
+
+impl<R: ?Sized> Clone for Object<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: ?Sized> Copy for Object<'_, R> {}
 
 /// Memory for decoded and derived texts.
 #[derive(Debug, Default)]
 pub struct Texts {
     pub(crate) decoded: Vec<u8>,
     pub(crate) derived: Vec<u8>,
+    /// The name of a value by its path.
+    pub(crate) name: Vec<u8>,
 }
 
 /// Visits one value of a field: the value, and where it stands (`None` if it does not stand in the
@@ -39,8 +82,11 @@ pub type Visit<'v> = dyn FnMut(Scalar<'_>, Option<Handle>) -> ControlFlow<()> + 
 
 impl FieldPlan {
     /// Compiles the lookup of a named field.
-    pub fn new(schema: &Schema, name: &str, paths: &mut Paths) -> FieldPlan {
-        let lookup: Lookup = schema.lookup(name);
+    pub fn new(scope: Scope<'_>, name: &str, paths: &mut Paths) -> FieldPlan {
+        FieldPlan::listed(scope.lookup(name), paths)
+    }
+
+    pub(crate) fn listed(lookup: Lookup, paths: &mut Paths) -> FieldPlan {
         FieldPlan {
             sources: lookup.paths.iter().map(|path| paths.add(path)).collect(),
             first: lookup.first,
@@ -51,12 +97,40 @@ impl FieldPlan {
             },
             derive: lookup.derive,
             absent: lookup.absent,
-            any: false,
+            reading: Reading::Listed,
         }
     }
 
     /// A plan for "any scalar anywhere".
     pub fn any() -> FieldPlan {
+        FieldPlan::of_nothing(Reading::Any)
+    }
+
+    /// A plan for all fields whose names fit.
+    pub fn like(scope: Scope<'_>, pattern: &Pattern, paths: &mut Paths) -> FieldPlan {
+        let plan = LikePlan::new(scope, pattern, paths);
+        FieldPlan::of_nothing(Reading::Like(Box::new(plan)))
+    }
+
+    /// A plan for a column of a Kusto table. What the schema makes of the field wins over the column's
+    /// type.
+    pub fn column(scope: Scope<'_>, column: &Column, paths: &mut Paths) -> FieldPlan {
+        let mut plan = FieldPlan::new(scope, &column.name, paths);
+        let plain = plan.kind == FieldKind::Keyword && plan.derive == Derive::Same;
+        if plain && plan.absent.is_none() {
+            plan.reading = Reading::Column(column.kind);
+            plan.absent = (column.kind == ColumnType::Text).then(String::new);
+        }
+        plan
+    }
+
+    /// A plan for what a Kusto expression makes of its columns.
+    pub fn value(scope: Scope<'_>, expression: &Expression, paths: &mut Paths) -> FieldPlan {
+        let plan = ValuePlan::new(scope, expression, paths);
+        FieldPlan::of_nothing(Reading::Value(Box::new(plan)))
+    }
+
+    fn of_nothing(reading: Reading) -> FieldPlan {
         FieldPlan {
             sources: Vec::new(),
             first: false,
@@ -64,7 +138,23 @@ impl FieldPlan {
             derive: Derive::Same,
             when: None,
             absent: None,
-            any: true,
+            reading,
+        }
+    }
+
+    /// The expression that makes the field's values, with its columns.
+    pub(crate) fn as_value(&self) -> Option<&ValuePlan> {
+        match &self.reading {
+            Reading::Value(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The type of the column that the field is, if the schema does not say otherwise.
+    pub(crate) fn column_type(&self) -> Option<ColumnType> {
+        match &self.reading {
+            Reading::Column(kind) => Some(*kind),
+            _ => None,
         }
     }
 
@@ -78,12 +168,37 @@ impl FieldPlan {
 
     /// How much work a value of this field is, compared with a plain one.
     pub fn cost(&self) -> u32 {
+        match self.reading {
+            Reading::Listed => {}
+            Reading::Any => return 1000,
+            Reading::Like(_) => return 1500,
+            Reading::Column(ColumnType::Dynamic) => return 20,
+            Reading::Column(_) => return 1,
+            Reading::Value(_) => return 2000,
+        }
         match self.kind {
-            _ if self.any => 1000,
             FieldKind::Keyword | FieldKind::Flag if self.derive == Derive::Same => 1,
             FieldKind::Keyword | FieldKind::Flag => 2,
             FieldKind::Flattened => 10,
             FieldKind::Dynamic => 20,
+        }
+    }
+
+    /// Whether the texts of the values stand in the record, in whole or in part: they are not made.
+    pub(crate) fn keeps_texts(&self) -> bool {
+        match &self.reading {
+            Reading::Any => true,
+            Reading::Like(plan) => plan.keeps_texts(),
+            Reading::Column(kind) => !matches!(kind, ColumnType::Bool | ColumnType::Dynamic),
+            Reading::Value(_) => false,
+            Reading::Listed => {
+                let kept = match self.derive {
+                    Derive::Same | Derive::Text | Derive::Address => true,
+                    Derive::Local | Derive::Domain | Derive::Rename { .. } => true,
+                    Derive::Lower | Derive::Ip | Derive::Values { .. } => false,
+                };
+                kept && !matches!(self.kind, FieldKind::Dynamic | FieldKind::Flag)
+            }
         }
     }
 
@@ -112,15 +227,44 @@ impl FieldPlan {
     /// Visits every non-null value.
     pub fn values<R: Record + ?Sized>(
         &self,
-        record: &R,
-        root: Handle,
-        found: &Found,
+        object: Object<'_, R>,
         texts: &mut Texts,
         visit: &mut Visit<'_>,
     ) -> ControlFlow<()> {
-        if self.any {
-            return leaves(record, root, &mut texts.decoded, visit);
+        match &self.reading {
+            Reading::Listed => self.listed_values(object, texts, visit),
+            Reading::Any => leaves(object.record, object.root, &mut texts.decoded, visit),
+            Reading::Like(plan) => plan.values(object, texts, visit),
+            Reading::Column(kind) => self.column_values(*kind, object, texts, visit),
+            Reading::Value(plan) => plan.values(object, texts, visit),
         }
+    }
+
+    fn column_values<R: Record + ?Sized>(
+        &self,
+        kind: ColumnType,
+        object: Object<'_, R>,
+        texts: &mut Texts,
+        visit: &mut Visit<'_>,
+    ) -> ControlFlow<()> {
+        let mut anything = false;
+        for value in self.raw_values(object.found) {
+            anything = true;
+            column::scalar(kind, object.record, value, texts, visit)?;
+        }
+        match &self.absent {
+            Some(text) if !anything => visit(text_scalar(text.as_bytes()), None),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn listed_values<R: Record + ?Sized>(
+        &self,
+        object: Object<'_, R>,
+        texts: &mut Texts,
+        visit: &mut Visit<'_>,
+    ) -> ControlFlow<()> {
+        let Object { record, found, .. } = object;
         let mut anything = false;
         for path in self.present_sources(found) {
             for value in found.values(path) {
@@ -170,7 +314,8 @@ impl FieldPlan {
             self.derive,
             Derive::Same | Derive::Text | Derive::Rename { .. }
         );
-        if self.any || self.kind != FieldKind::Keyword || !whole {
+        let listed = matches!(self.reading, Reading::Listed);
+        if !listed || self.kind != FieldKind::Keyword || !whole {
             return false;
         }
         self.present_sources(found).any(|path| {
@@ -214,7 +359,9 @@ impl FieldPlan {
             }),
             kind => {
                 *anything = true;
-                let Texts { decoded, derived } = texts;
+                let Texts {
+                    decoded, derived, ..
+                } = texts;
                 if self.derive == Derive::Same {
                     let text = record.text(value, decoded);
                     return visit(Scalar { kind, text }, Some(value));
@@ -249,14 +396,14 @@ impl FieldPlan {
     }
 }
 
-fn text_scalar(text: &[u8]) -> Scalar<'_> {
+pub(crate) fn text_scalar(text: &[u8]) -> Scalar<'_> {
     Scalar {
         kind: Kind::Text,
         text,
     }
 }
 
-fn bool_scalar(truth: bool) -> Scalar<'static> {
+pub(crate) fn bool_scalar(truth: bool) -> Scalar<'static> {
     Scalar {
         kind: Kind::Bool(truth),
         text: if truth { b"true" } else { b"false" },
@@ -299,7 +446,7 @@ fn leaves_of_list<R: Record + ?Sized>(
 }
 
 /// The text of a Kusto dynamic value. A string that holds a JSON array or object is what it holds.
-fn dynamic<R: Record + ?Sized>(
+pub(crate) fn dynamic<R: Record + ?Sized>(
     record: &R,
     value: Handle,
     texts: &mut Texts,
@@ -329,7 +476,11 @@ fn dynamic<R: Record + ?Sized>(
 }
 
 /// The truth value of a Kusto flag.
-fn flag<R: Record + ?Sized>(record: &R, value: Handle, scratch: &mut Vec<u8>) -> Option<bool> {
+pub(crate) fn flag<R: Record + ?Sized>(
+    record: &R,
+    value: Handle,
+    scratch: &mut Vec<u8>,
+) -> Option<bool> {
     match record.kind(value) {
         Kind::Bool(truth) => Some(truth),
         Kind::Number | Kind::Text => match record.text(value, scratch) {
@@ -338,96 +489,5 @@ fn flag<R: Record + ?Sized>(record: &R, value: Handle, scratch: &mut Vec<u8>) ->
             text => crate::number::parse(text).map(|number| number != 0.0),
         },
         Kind::Null | Kind::List | Kind::Map => None,
-    }
-}
-
-/// The text derived from a scalar's text; `None` if it gives no value.
-fn derive<'a>(
-    how: &'a Derive,
-    kind: Kind,
-    text: &'a [u8],
-    renamed: bool,
-    out: &'a mut Vec<u8>,
-) -> Option<&'a [u8]> {
-    match how {
-        Derive::Same | Derive::Text => Some(text),
-        Derive::Lower => {
-            lower(text, out);
-            Some(out)
-        }
-        Derive::Address | Derive::Local | Derive::Domain => {
-            let mut signs = memchr::memchr_iter(b'@', text);
-            let at = signs.next().filter(|_| kind == Kind::Text)?;
-            if signs.next().is_some() {
-                return None;
-            }
-            Some(match how {
-                Derive::Local => &text[..at],
-                Derive::Domain => &text[at + 1..],
-                _ => text,
-            })
-        }
-        Derive::Ip => {
-            let bare = bare_address(text)?;
-            let ip = address(bare)?;
-            // Only a mapped address reads differently from how it is written.
-            if ip.is_ipv4() && bare.contains(&b':') {
-                out.clear();
-                // Writing to memory cannot fail.
-                let _ = write!(out, "{ip}");
-                return Some(out);
-            }
-            Some(bare)
-        }
-        Derive::Values { entries, otherwise } => {
-            lower(text, out);
-            let known = entries
-                .iter()
-                .find(|(_, texts)| texts.iter().any(|known| known.as_bytes() == &out[..]));
-            match (known, otherwise) {
-                (Some((result, _)), _) | (None, Some(result)) => Some(result.as_bytes()),
-                (None, None) => Some(text),
-            }
-        }
-        Derive::Rename { entries, .. } => {
-            let entry = entries
-                .iter()
-                .find(|(from, _)| renamed && from.as_bytes() == text);
-            Some(entry.map_or(text, |(_, to)| to.as_bytes()))
-        }
-    }
-}
-
-/// The address in `ADDRESS`, `[ADDRESS]`, `[ADDRESS]:PORT` and `IPV4:PORT`.
-fn bare_address(text: &[u8]) -> Option<&[u8]> {
-    let is_port =
-        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    if let Some(rest) = text.strip_prefix(b"[") {
-        let close = memchr::memchr(b']', rest)?;
-        return match &rest[close + 1..] {
-            [] => Some(&rest[..close]),
-            [b':', port @ ..] if is_port(port) => Some(&rest[..close]),
-            _ => None,
-        };
-    }
-    let mut colons = memchr::memchr_iter(b':', text);
-    match (colons.next(), colons.next()) {
-        (Some(colon), None) => is_port(&text[colon + 1..]).then_some(&text[..colon]),
-        _ => Some(text),
-    }
-}
-
-/// Writes a text in lower case; bytes that are not UTF-8 stay as they are.
-fn lower(text: &[u8], out: &mut Vec<u8>) {
-    out.clear();
-    if text.is_ascii() {
-        out.extend(text.iter().map(u8::to_ascii_lowercase));
-        return;
-    }
-    for chunk in text.utf8_chunks() {
-        for lowered in chunk.valid().chars().flat_map(char::to_lowercase) {
-            out.extend_from_slice(lowered.encode_utf8(&mut [0; 4]).as_bytes());
-        }
-        out.extend_from_slice(chunk.invalid());
     }
 }

@@ -1,6 +1,8 @@
 //! Compiles rules against record schemas into a plan, and decides about one record at a time.
 
 pub mod bits;
+mod column;
+mod derive;
 pub mod equalities;
 pub mod evaluate;
 pub mod explain;
@@ -9,6 +11,7 @@ pub mod found;
 pub mod json;
 pub mod keywords;
 pub mod kusto;
+mod like;
 pub mod matcher;
 pub mod network;
 pub mod number;

@@ -5,7 +5,7 @@ use poseur_rule::exception::{Exception, Ground};
 use poseur_rule::model::Rule;
 
 use crate::evaluate::{Evaluation, State};
-use crate::field::Texts;
+use crate::field::{Object, Texts};
 use crate::found::Found;
 use crate::plan::{Plan, PlanError, SchemaPlan};
 use crate::program::{NumberedPredicate, PredicateId};
@@ -304,22 +304,19 @@ impl Judge for Decide<'_> {
             report::satisfying(&mut evaluation, &plan.clauses[rule], satisfied);
             let on = report::values(&mut evaluation, satisfied, verdict);
             verdict.matches.push(Match { rule, on });
-            let mut reporter = Reporter {
-                record,
-                root,
+            let object = Object {
                 found: report,
-                texts,
+                ..evaluation.object()
             };
+            let mut reporter = Reporter { object, texts };
             reporter.context(schema, &matcher.context[rule], verdict);
         }
         if reported && *with_summary {
-            Reporter {
-                record,
-                root,
+            let object = Object {
                 found: report,
-                texts,
-            }
-            .summary(schema, verdict);
+                ..evaluation.object()
+            };
+            Reporter { object, texts }.summary(schema, verdict);
         }
         Ok(())
     }

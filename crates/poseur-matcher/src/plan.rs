@@ -2,11 +2,12 @@
 
 use poseur_rule::model::{Field, Rule, Test};
 
-use crate::field::FieldPlan;
+use crate::field::{FieldPlan, text_scalar};
+use crate::kusto::Expression;
 use crate::paths::{PathId, Paths};
 use crate::predicates::{CompileError, PredicateSet};
 use crate::program::{Clause, Node, PredicateId, Predicates};
-use crate::schema::Schema;
+use crate::schema::{Schema, Scope};
 use crate::shape::{Forced, Shapes};
 
 /// The compiled form of a set of rules.
@@ -144,6 +145,7 @@ impl Plan {
             }
         }
         let sets = compile_sets(&predicates)?;
+        let expressions = compile_expressions(&predicates)?;
         let mut context_names: Vec<String> = Vec::new();
         for name in rules.iter().flat_map(|rule| &rule.fields) {
             if !context_names.contains(name) {
@@ -152,19 +154,16 @@ impl Plan {
         }
         let (mut paths, mut report_paths) = (Paths::default(), Paths::default());
         let shapes = Shapes::new(&schemas, forced, &mut paths);
+        let wanted = Wanted {
+            predicates: &predicates,
+            sets: &sets,
+            expressions: &expressions,
+            clauses: &clauses,
+            context_names: &context_names,
+        };
         let schemas = schemas
             .into_iter()
-            .map(|schema| {
-                SchemaPlan::new(
-                    schema,
-                    &predicates,
-                    &sets,
-                    &clauses,
-                    &context_names,
-                    &mut paths,
-                    &mut report_paths,
-                )
-            })
+            .map(|schema| SchemaPlan::new(schema, &wanted, &mut paths, &mut report_paths))
             .collect();
         paths.finish();
         report_paths.finish();
@@ -207,24 +206,59 @@ fn compile_sets(predicates: &Predicates) -> Result<Vec<PredicateSet>, PlanError>
     Ok(sets)
 }
 
+/// By field: its expression, if it is one.
+fn compile_expressions(predicates: &Predicates) -> Result<Vec<Option<Expression>>, PlanError> {
+    let fields = predicates.fields.iter().map(|field| match field {
+        Field::Value(expression) => {
+            Expression::new(expression)
+                .map(Some)
+                .map_err(|reason| PlanError {
+                    field: field.label().into_owned(),
+                    reason,
+                })
+        }
+        _ => Ok(None),
+    });
+    fields.collect()
+}
+
+/// What is compiled for every schema.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    predicates: &'a Predicates,
+    sets: &'a [PredicateSet],
+    /// By field.
+    expressions: &'a [Option<Expression>],
+    clauses: &'a [Clause],
+    context_names: &'a [String],
+}
+
 impl SchemaPlan {
     fn new(
         schema: Schema,
-        predicates: &Predicates,
-        sets: &[PredicateSet],
-        clauses: &[Clause],
-        context_names: &[String],
+        all: &Wanted<'_>,
         paths: &mut Paths,
         report_paths: &mut Paths,
     ) -> SchemaPlan {
-        let fields: Vec<FieldPlan> = predicates
-            .fields
-            .iter()
-            .map(|field| match field {
-                Field::Name(name) => FieldPlan::new(&schema, name, paths),
-                Field::Any => FieldPlan::any(),
-                // Transitional.
-                field => FieldPlan::new(&schema, &field.label(), paths),
+        let Wanted {
+            predicates,
+            sets,
+            expressions,
+            clauses,
+            context_names,
+        } = *all;
+        let scope = Scope {
+            schema: &schema,
+            object: None,
+        };
+        let fields = predicates.fields.iter().zip(expressions);
+        let fields: Vec<FieldPlan> = fields
+            .map(|(field, expression)| match (field, expression) {
+                (Field::Name(name), _) => FieldPlan::new(scope, name, paths),
+                (Field::Like(pattern), _) => FieldPlan::like(scope, pattern, paths),
+                (Field::Column(column), _) => FieldPlan::column(scope, column, paths),
+                (_, Some(expression)) => FieldPlan::value(scope, expression, paths),
+                (Field::Any | Field::Value(_), None) => FieldPlan::any(),
             })
             .collect();
         let constant = |id: PredicateId| {
@@ -233,7 +267,7 @@ impl SchemaPlan {
             match &predicates.list[id as usize].predicate.test {
                 Test::SameAs { .. } => None,
                 Test::Null => Some(false),
-                _ => Some(sets[field].holds_for_text(id, text.as_bytes())),
+                _ => Some(sets[field].holds_for(id, text_scalar(text.as_bytes()))),
             }
         };
         let cost = |id: PredicateId| fields[predicates.list[id as usize].field].cost();
@@ -244,7 +278,7 @@ impl SchemaPlan {
         let mut plans = |names: &[String]| -> Vec<FieldPlan> {
             let plans = names
                 .iter()
-                .map(|name| FieldPlan::new(&schema, name, report_paths));
+                .map(|name| FieldPlan::new(scope, name, report_paths));
             plans.collect()
         };
         let context = plans(context_names);
@@ -282,11 +316,11 @@ impl SchemaPlan {
                         email: party
                             .email
                             .as_ref()
-                            .map(|name| FieldPlan::new(&schema, name, report_paths)),
+                            .map(|name| FieldPlan::new(scope, name, report_paths)),
                         tenant: party
                             .tenant
                             .as_ref()
-                            .map(|name| FieldPlan::new(&schema, name, report_paths)),
+                            .map(|name| FieldPlan::new(scope, name, report_paths)),
                         member: party.member.as_ref().map(|(list, email, tenant)| {
                             let path = report_paths.add(list);
                             (path, Element::new(Some(email), Some(tenant)))
@@ -298,7 +332,7 @@ impl SchemaPlan {
         let tenants = schema
             .tenants
             .as_ref()
-            .map(|name| FieldPlan::new(&schema, name, report_paths));
+            .map(|name| FieldPlan::new(scope, name, report_paths));
         SchemaPlan {
             schema,
             fields,

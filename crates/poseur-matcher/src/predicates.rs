@@ -83,12 +83,11 @@ pub enum CompileError {
 }
 
 impl PredicateSet {
-    /// Whether one predicate of the set holds for a constant text.
-    pub fn holds_for_text(&self, bit: u32, text: &[u8]) -> bool {
+    /// Whether one predicate of the set holds for a value that no record changes.
+    pub fn holds_for(&self, bit: u32, value: Scalar<'_>) -> bool {
         let mut bits = Bits::default();
         bits.reset(self.bits);
-        let kind = Kind::Text;
-        self.test(Scalar { kind, text }, Timestamp::UNIX_EPOCH, &mut bits);
+        self.test(value, Timestamp::UNIX_EPOCH, &mut bits);
         bits.has(bit)
     }
 

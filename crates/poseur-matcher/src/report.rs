@@ -5,8 +5,7 @@ use std::ops::{ControlFlow, Range};
 use poseur_rule::model::Test;
 
 use crate::evaluate::Evaluation;
-use crate::field::{FieldPlan, Texts};
-use crate::found::Found;
+use crate::field::{FieldPlan, Object, Texts};
 use crate::plan::{Plan, SchemaPlan};
 use crate::predicates::Scalar;
 use crate::program::{Clause, PredicateId};
@@ -146,22 +145,14 @@ fn store(value: &[u8], text: &mut Vec<u8>) -> Range<usize> {
 
 /// Reads the fields that are reported, of one record.
 pub(crate) struct Reporter<'a, R: ?Sized> {
-    pub record: &'a R,
-    pub root: Handle,
-    pub found: &'a Found,
+    pub object: Object<'a, R>,
     pub texts: &'a mut Texts,
 }
 
 impl<R: Record + ?Sized> Reporter<'_, R> {
     /// Visits the values of a field, until `visit` has seen enough.
     fn values(&mut self, field: &FieldPlan, visit: &mut dyn FnMut(Scalar<'_>) -> ControlFlow<()>) {
-        let _ = field.values(
-            self.record,
-            self.root,
-            self.found,
-            self.texts,
-            &mut |value, _| visit(value),
-        );
+        let _ = field.values(self.object, self.texts, &mut |value, _| visit(value));
     }
 
     /// Appends a field's value as JSON; several values as an array. `false` if there is none.
@@ -172,12 +163,13 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
             && field.absent.is_none()
             && field.kind != FieldKind::Flag;
         if raw {
-            for value in field.raw_values(self.found) {
-                if self.record.kind(value) == Kind::Null {
+            let Object { record, found, .. } = self.object;
+            for value in field.raw_values(found) {
+                if record.kind(value) == Kind::Null {
                     continue;
                 }
                 separate(start, &mut count, out);
-                self.record.write_json(value, out);
+                record.write_json(value, out);
             }
         } else {
             self.values(field, &mut |value| {

@@ -7,7 +7,7 @@ use poseur_rule::exception::{Exception, Ground, Trusted};
 use poseur_rule::model::{Field, Test};
 
 use crate::evaluate::Evaluation;
-use crate::field::{FieldPlan, Texts, leaves};
+use crate::field::{FieldPlan, Object, Texts, leaves};
 use crate::found::Found;
 use crate::matcher::ExceptionPlan;
 use crate::paths::PathId;
@@ -225,9 +225,11 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
         let mut emails = std::mem::take(&mut self.scratch.emails);
         let (mut any, mut all) = (false, true);
         if let Some(field) = &fields.email {
-            let (record, root, report) =
-                (self.evaluation.record, self.evaluation.root, self.report);
-            let _ = field.values(record, root, report, &mut emails, &mut |value, _| {
+            let object = Object {
+                found: self.report,
+                ..self.evaluation.object()
+            };
+            let _ = field.values(object, &mut emails, &mut |value, _| {
                 any = true;
                 all = self.by_address(value.text) || self.by_tenant(fields, Some(value.text));
                 if all {
@@ -400,8 +402,11 @@ fn each_text<R: Record + ?Sized>(
     texts: &mut Texts,
     visit: &mut dyn FnMut(&[u8]),
 ) {
-    let Evaluation { record, root, .. } = *evaluation;
-    let _ = field.values(record, root, report, texts, &mut |value, _| {
+    let object = Object {
+        found: report,
+        ..evaluation.object()
+    };
+    let _ = field.values(object, texts, &mut |value, _| {
         visit(value.text);
         ControlFlow::Continue(())
     });

@@ -5,12 +5,16 @@
 //! escapes (which the reader has to watch for itself): so it is ASCII, and holds nothing that
 //! is escaped inside a JSON string, or inside a JSON string inside another.
 
-use poseur_rule::model::{Case, Part, Test};
+use poseur_rule::model::{Case, Field, Moment, Part, Test};
 
+use crate::column::with_scalar;
+use crate::field::FieldPlan;
+use crate::kusto::Value;
 use crate::number::is_number;
+use crate::paths::PathId;
 use crate::plan::{Plan, SchemaPlan};
 use crate::program::{Node, PredicateId};
-use crate::schema::{Derive, FieldKind};
+use crate::schema::Derive;
 
 /// Shorter literals are in every other record.
 const SHORTEST: usize = 4;
@@ -98,12 +102,13 @@ impl SchemaPlan {
     fn of_predicate(&self, plan: &Plan, id: PredicateId) -> Option<Witness> {
         let numbered = &plan.predicates.list[id as usize];
         let field = &self.fields[numbered.field];
-        if matches!(numbered.predicate.test, Test::Null) {
+        if matches!(numbered.predicate.test, Test::Null) || self.may_hold_of_nothing(plan, id) {
             return None;
         }
-        if let Some(literal) = value_literal(&numbered.predicate.test, field.kind, field.derive()) {
+        if let Some(literal) = value_literal(&numbered.predicate.test, field) {
             let name = match &numbered.predicate.field {
-                poseur_rule::model::Field::Name(name) => name,
+                Field::Name(name) => name,
+                Field::Column(column) => &column.name,
                 _ => "",
             };
             // What one schema knows to discriminate does so in all shapes, and the same literal for
@@ -122,14 +127,16 @@ impl SchemaPlan {
                 },
             });
         }
-        // A value needs its key, unless the field has one by default.
-        if field.absent.is_some() {
-            return None;
-        }
-        let keys: Option<Vec<String>> = field
-            .sources()
-            .iter()
-            .map(|&path| plan.paths.name(path))
+        // A value needs its key, an expression one of its columns'.
+        let sources: Vec<PathId> = match field.as_value() {
+            Some(value) => {
+                let columns = value.columns.iter();
+                columns.flat_map(FieldPlan::sources).copied().collect()
+            }
+            None => field.sources().to_vec(),
+        };
+        let names = sources.iter().map(|&path| plan.paths.name(path));
+        let keys: Option<Vec<String>> = names
             .map(|name| literal(name).filter(|literal| literal.len() == name.len()))
             .collect();
         Some(Witness {
@@ -137,36 +144,76 @@ impl SchemaPlan {
             rank: KEY,
         })
     }
+
+    /// Whether a predicate may hold where nothing stands at its field's paths.
+    fn may_hold_of_nothing(&self, plan: &Plan, id: PredicateId) -> bool {
+        let numbered = &plan.predicates.list[id as usize];
+        let field = &self.fields[numbered.field];
+        let set = &plan.sets[numbered.field];
+        let value = match (field.as_value(), &field.absent) {
+            (Some(value), _) => value.without_columns(),
+            (None, Some(text)) => Some(Value::Text(text.clone())),
+            (None, None) => return false,
+        };
+        let moves = matches!(
+            numbered.predicate.test,
+            Test::SameAs { .. } | Test::Time(_, Moment::FromNow(_))
+        );
+        match value {
+            Some(Value::Null) => false,
+            Some(value) if !moves => {
+                with_scalar(&value, |value| set.holds_for(id, value)).unwrap_or_default()
+            }
+            // It depends on more than the record's columns.
+            _ => true,
+        }
+    }
 }
 
-/// A literal that a value must hold to satisfy a test.
-fn value_literal(test: &Test, kind: FieldKind, derive: &Derive) -> Option<String> {
-    let Test::Text(pattern, Case::Exact) = test else {
-        return None;
-    };
-    // A dynamic value's text is made, not found; so are these.
-    let found = match derive {
-        Derive::Same | Derive::Text | Derive::Address | Derive::Local | Derive::Domain => true,
-        Derive::Rename { entries, .. } => !entries
-            .iter()
-            .any(|(_, to)| crate::pattern::fits(pattern, Case::Exact, to.as_bytes())),
-        Derive::Lower | Derive::Ip | Derive::Values { .. } => false,
-    };
-    if !found || matches!(kind, FieldKind::Dynamic | FieldKind::Flag) {
+/// A literal that stands in the record where a value satisfies a test.
+fn value_literal(test: &Test, field: &FieldPlan) -> Option<String> {
+    if !field.keeps_texts() {
         return None;
     }
-    // Numbers have many spellings.
-    if pattern
-        .as_equals()
-        .is_some_and(|text| is_number(text.as_bytes()))
-    {
-        return None;
+    match test {
+        Test::Text(pattern, Case::Exact) => {
+            if let Derive::Rename { entries, .. } = field.derive()
+                && entries
+                    .iter()
+                    .any(|(_, to)| crate::pattern::fits(pattern, Case::Exact, to.as_bytes()))
+            {
+                return None;
+            }
+            // Numbers have many spellings.
+            let equal = pattern.as_equals();
+            if equal.is_some_and(|text| is_number(text.as_bytes())) {
+                return None;
+            }
+            let literals = pattern.parts().iter().filter_map(|part| match part {
+                Part::Literal(text) => literal_in(text, field),
+                Part::Run | Part::One => None,
+            });
+            literals.max_by_key(String::len)
+        }
+        Test::Term {
+            text,
+            case: Case::Exact,
+            ..
+        } if !matches!(field.derive(), Derive::Rename { .. }) => literal_in(text, field),
+        _ => None,
     }
-    let literals = pattern.parts().iter().filter_map(|part| match part {
-        Part::Literal(text) => literal(text),
-        Part::Run | Part::One => None,
-    });
-    literals.max_by_key(String::len)
+}
+
+/// The longest part of a text that stands in a record wherever the text is in a field's value.
+fn literal_in(text: &str, field: &FieldPlan) -> Option<String> {
+    match field.column_type() {
+        // The text may be made of an array or an object, which records may write with white space.
+        Some(_) => {
+            let parts = text.split([',', ':', '{', '}', '[', ']']);
+            parts.filter_map(literal).max_by_key(String::len)
+        }
+        None => literal(text),
+    }
 }
 
 /// The longest part of a text that is spelled one way only.

@@ -54,6 +54,11 @@ impl Expression {
         &self.columns
     }
 
+    /// Whether it asks for the moment of judgement.
+    pub fn depends_on_now(&self) -> bool {
+        self.root.depends_on_now()
+    }
+
     /// Its value, given one value for each of its columns.
     pub fn value(&self, columns: &[Value], now: Timestamp) -> Value {
         let context = Context { columns, now };
@@ -103,6 +108,16 @@ impl Node {
             }
             false => node,
         })
+    }
+
+    fn depends_on_now(&self) -> bool {
+        match self {
+            Node::Now => true,
+            Node::Constant(_) | Node::Column(_) => false,
+            Node::Call(_, arguments) | Node::Regex(_, _, arguments) => {
+                arguments.iter().any(Node::depends_on_now)
+            }
+        }
     }
 
     fn value<'a>(&'a self, context: Context<'a>) -> Cow<'a, Value> {

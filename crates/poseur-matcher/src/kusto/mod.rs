@@ -16,4 +16,5 @@ mod value;
 
 pub use expression::Expression;
 pub use json::Json;
+pub use time::{parse_moment, parse_span};
 pub use value::Value;

@@ -217,6 +217,41 @@ impl Schema {
     }
 }
 
+/// Where names are looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// How records are read.
+    pub schema: &'a Schema,
+    /// Canonical name of the field that holds the objects which are looked at one by one; `None` for
+    /// whole records.
+    pub object: Option<&'a str>,
+}
+
+impl Scope<'_> {
+    /// How a field is found. In an object, a field that is not below it is nowhere.
+    pub fn lookup(&self, field: &str) -> Lookup {
+        let mut lookup = self.schema.lookup(field);
+        let Some(object) = self.object else {
+            return lookup;
+        };
+        if !field
+            .strip_prefix(object)
+            .is_some_and(|rest| rest.starts_with('.'))
+        {
+            return Lookup::default();
+        }
+        let above = self.schema.lookup(object).paths;
+        let below = |path: &String| {
+            let mut rests = above.iter().filter_map(|above| path.strip_prefix(above));
+            rests.find_map(|rest| rest.strip_prefix('.').map(str::to_owned))
+        };
+        let mut paths: Vec<String> = lookup.paths.iter().filter_map(below).collect();
+        paths.dedup();
+        lookup.paths = paths;
+        lookup
+    }
+}
+
 impl Default for Lookup {
     fn default() -> Self {
         Lookup {

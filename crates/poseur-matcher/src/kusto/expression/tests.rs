@@ -17,7 +17,7 @@ fn literal(source: &str) -> Literal {
             Literal::DateTime(time::parse_moment(&source[2..]).unwrap())
         }
         _ if source.starts_with("s:") => {
-            Literal::TimeSpan(time::parse_span(source[2..].as_bytes()).unwrap())
+            Literal::TimeSpan(time::parse_span(&source.as_bytes()[2..]).unwrap())
         }
         _ if source.starts_with('"') => Literal::Text(source[1..source.len() - 1].to_owned()),
         _ => match source.parse() {
