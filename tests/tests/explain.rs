@@ -83,6 +83,10 @@ fn check_clause(clause: &explain::Explained, values: &mut SeePredicate<'_>) {
         What::Any(parts) => all(parts).into_iter().any(|holds| holds),
         What::Not(part) => !all(std::slice::from_ref(part))[0],
         What::Named(_, part) => all(std::slice::from_ref(part))[0],
+        What::Nested { object, .. } => {
+            let object = object.as_deref();
+            object.is_some_and(|object| all(std::slice::from_ref(object))[0])
+        }
         What::Predicate {
             id,
             values: texts,

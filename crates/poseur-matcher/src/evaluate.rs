@@ -13,7 +13,7 @@ use crate::pattern;
 use crate::plan::{Plan, SchemaPlan};
 use crate::predicates::Scalar;
 use crate::program::{Clause, Node, PredicateId};
-use crate::record::{Handle, Kind, Record};
+use crate::record::{Handle, Kind, MAX_DEPTH, Record};
 use crate::report::with_document;
 
 /// What evaluation knows about the record at hand. Reused.
@@ -25,7 +25,23 @@ pub struct State {
     other: Texts,
     one_text: Vec<u8>,
     pub(crate) one: Bits,
+    /// Conditions on objects that have been asked about, and those of them that hold.
+    asked: Bits,
+    held: Bits,
+    /// By number of such a condition.
+    objects: Vec<Option<Box<ObjectState>>>,
 }
+
+/// What is known about one object of a record.
+#[derive(Debug)]
+struct ObjectState {
+    found: Found,
+    state: State,
+}
+
+/// Visits an object of a record: its evaluation, where it stands, whether the condition holds for it.
+pub(crate) type VisitObject<'v, R> =
+    dyn FnMut(&mut Evaluation<'_, R>, Handle, bool) -> ControlFlow<()> + 'v;
 
 /// Visits a value of a field: the record, the value, where it stands, the predicates it satisfies.
 pub type VisitSatisfied<'v, R> =
@@ -40,6 +56,8 @@ pub struct Evaluation<'a, R: ?Sized> {
     pub(crate) found: &'a Found,
     pub(crate) now: Timestamp,
     pub(crate) state: &'a mut State,
+    /// The number of the first predicate among those of the whole record.
+    pub(crate) first: PredicateId,
 }
 
 impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
@@ -55,6 +73,8 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
     ) -> Self {
         state.bits.reset(plan.predicates.list.len());
         state.fields.reset(plan.predicates.fields.len());
+        state.asked.reset(plan.nested.len());
+        state.held.reset(plan.nested.len());
         state.one.reset(plan.predicates.list.len());
         Evaluation {
             plan,
@@ -64,6 +84,7 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
             found,
             now,
             state,
+            first: 0,
         }
     }
 
@@ -85,6 +106,7 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
             Node::All(nodes) => nodes.iter().all(|node| self.holds(node)),
             Node::Any(nodes) => nodes.iter().any(|node| self.holds(node)),
             Node::Not(node) => !self.holds(node),
+            Node::Nested(number) => self.nested(*number),
         }
     }
 
@@ -96,7 +118,62 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
             Clause::Not(part) => !self.clause(part),
             Clause::Predicate(id) => self.predicate(*id),
             Clause::Named(_, part) => self.clause(part),
+            Clause::Nested(number) => self.nested(*number),
         }
+    }
+
+    /// Whether a condition on objects holds for one of them.
+    fn nested(&mut self, number: usize) -> bool {
+        let bit = number as u32;
+        if !self.state.asked.has(bit) {
+            self.state.asked.set(bit);
+            let hit = self.each_object(number, &mut |_, _, holds| match holds {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            });
+            if hit.is_break() {
+                self.state.held.set(bit);
+            }
+        }
+        self.state.held.has(bit)
+    }
+
+    /// Visits the objects that a condition is about.
+    pub(crate) fn each_object(
+        &mut self,
+        number: usize,
+        visit: &mut VisitObject<'_, R>,
+    ) -> ControlFlow<()> {
+        let nested = &self.plan.nested[number];
+        let schema = &nested.plan.schemas[self.schema.number];
+        let (record, now, first) = (self.record, self.now, self.first + nested.first);
+        if self.state.objects.len() <= number {
+            self.state.objects.resize_with(number + 1, || None);
+        }
+        let mut memory = self.state.objects[number].take().unwrap_or_else(|| {
+            Box::new(ObjectState {
+                found: Found::new(nested.plan.paths.len()),
+                state: State::default(),
+            })
+        });
+        let ObjectState { found, state } = &mut *memory;
+        let mut values = self.schema.objects[number].raw_values(self.found);
+        let outcome = values.try_for_each(|value| {
+            objects(record, value, 0, &mut |object| {
+                found.clear();
+                if record.walk(object, &nested.plan.paths, found).is_err() {
+                    // The record is unreadable, which is found out before anything is written.
+                    return ControlFlow::Continue(());
+                }
+                let plan = &nested.plan;
+                let mut inner = Evaluation::new(plan, schema, record, object, found, now, state);
+                inner.first = first;
+                let holds = inner.holds(&schema.programs[0]);
+                visit(&mut inner, object, holds)
+            })
+        });
+        self.state.objects[number] = Some(memory);
+        outcome
     }
 
     /// Whether a predicate holds.
@@ -240,6 +317,22 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
             ControlFlow::Continue(())
         });
         one.has(id)
+    }
+}
+
+/// Visits a value that is an object, or the objects in a list, lists in it opened.
+fn objects<R: Record + ?Sized>(
+    record: &R,
+    value: Handle,
+    depth: usize,
+    visit: &mut dyn FnMut(Handle) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    match record.kind(value) {
+        Kind::Map => visit(value),
+        Kind::List if depth < MAX_DEPTH => record.elements(value, &mut |element| {
+            objects(record, element, depth + 1, visit)
+        }),
+        _ => ControlFlow::Continue(()),
     }
 }
 

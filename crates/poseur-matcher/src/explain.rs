@@ -55,6 +55,15 @@ pub enum What {
     Not(Box<Explained>),
     /// Named by the rule's author.
     Named(String, Box<Explained>),
+    /// A condition on objects.
+    Nested {
+        /// Canonical name of the field that holds the objects.
+        path: String,
+        /// How many objects there are.
+        objects: usize,
+        /// The condition for the first object that satisfies it, or else the first there is.
+        object: Option<Box<Explained>>,
+    },
     /// A predicate, and the values its field has.
     Predicate {
         /// See [`Matcher::predicate`].
@@ -140,6 +149,21 @@ fn explain<R: Record + ?Sized>(evaluation: &mut Evaluation<'_, R>, clause: &Clau
         Clause::Any(parts) => What::Any(all(parts)),
         Clause::Not(part) => What::Not(Box::new(explain(evaluation, part))),
         Clause::Named(name, part) => What::Named(name.clone(), Box::new(explain(evaluation, part))),
+        Clause::Nested(number) => {
+            let (mut objects, mut object) = (0, None::<Box<Explained>>);
+            let _ = evaluation.each_object(*number, &mut |inner, _, holds| {
+                objects += 1;
+                if object.as_ref().is_none_or(|known| holds && !known.holds) {
+                    object = Some(Box::new(explain(inner, &inner.plan.clauses[0])));
+                }
+                ControlFlow::Continue(())
+            });
+            What::Nested {
+                path: evaluation.plan.nested[*number].path.clone(),
+                objects,
+                object,
+            }
+        }
         Clause::Predicate(id) => {
             let field = evaluation.plan.predicates.list[*id as usize].field;
             let (mut values, mut more) = (Vec::new(), false);
@@ -152,7 +176,7 @@ fn explain<R: Record + ?Sized>(evaluation: &mut Evaluation<'_, R>, clause: &Clau
                 ControlFlow::Continue(())
             });
             What::Predicate {
-                id: *id,
+                id: evaluation.first + *id,
                 values,
                 more,
             }

@@ -184,6 +184,11 @@ impl FieldPlan {
         }
     }
 
+    /// Whether the values are texts of dynamic values.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.kind == FieldKind::Dynamic || self.column_type() == Some(ColumnType::Dynamic)
+    }
+
     /// Whether the texts of the values stand in the record, in whole or in part: they are not made.
     pub(crate) fn keeps_texts(&self) -> bool {
         match &self.reading {

@@ -121,13 +121,13 @@ impl Matcher {
 
     /// A predicate by its number.
     pub fn predicate(&self, id: PredicateId) -> &NumberedPredicate {
-        &self.plan.predicates.list[id as usize]
+        self.plan.predicate(id)
     }
 
     /// How many distinct predicates and fields the rules have.
     pub fn size(&self) -> (usize, usize) {
         (
-            self.plan.predicates.list.len(),
+            self.plan.predicate_count(),
             self.plan.predicates.fields.len(),
         )
     }

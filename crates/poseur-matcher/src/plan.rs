@@ -1,12 +1,12 @@
 //! Rules × schemas, compiled once: what to look for in a record, and what to make of it.
 
-use poseur_rule::model::{Field, Rule, Test};
+use poseur_rule::model::{Case, Condition, Field, Part, Pattern, Rule, Test};
 
 use crate::field::{FieldPlan, text_scalar};
 use crate::kusto::Expression;
 use crate::paths::{PathId, Paths};
 use crate::predicates::{CompileError, PredicateSet};
-use crate::program::{Clause, Node, PredicateId, Predicates};
+use crate::program::{Clause, Node, NumberedPredicate, PredicateId, Predicates};
 use crate::schema::{Schema, Scope};
 use crate::shape::{Forced, Shapes};
 
@@ -19,6 +19,8 @@ pub struct Plan {
     /// By field: the predicates about one value.
     pub(crate) sets: Vec<PredicateSet>,
     pub(crate) clauses: Vec<Clause>,
+    /// The conditions on objects, by their numbers.
+    pub(crate) nested: Vec<NestedPlan>,
     pub(crate) schemas: Vec<SchemaPlan>,
     pub(crate) shapes: Shapes,
     /// Everything a decision needs, for all schemas together: one walk serves them all.
@@ -29,13 +31,28 @@ pub struct Plan {
     pub(crate) context_names: Vec<String>,
 }
 
+/// A condition on the objects at a path, compiled as if each object were a record.
+#[derive(Debug, Clone)]
+pub struct NestedPlan {
+    /// Canonical name of the field that holds the objects.
+    pub path: String,
+    /// Has one clause, and the same schemas as the plan around it.
+    pub(crate) plan: Plan,
+    /// Its predicates are numbered from here in the plan around it.
+    pub(crate) first: PredicateId,
+}
+
 /// The plan for records of one schema.
 #[derive(Debug, Clone)]
 pub struct SchemaPlan {
     /// The schema.
     pub schema: Schema,
+    /// Its number in the plan.
+    pub(crate) number: usize,
     /// By field number.
     pub(crate) fields: Vec<FieldPlan>,
+    /// By number of a condition on objects: where these are.
+    pub(crate) objects: Vec<FieldPlan>,
     /// By rule.
     pub(crate) programs: Vec<Node>,
     /// By context name.
@@ -59,6 +76,10 @@ pub(crate) struct SummaryPlan {
 pub(crate) struct PartyPlan {
     /// Numbers of the fields that are about this party.
     pub fields: Vec<usize>,
+    /// Numbers of the conditions on objects that are about this party.
+    pub nested: Vec<usize>,
+    /// Those of them whose objects are the party's list.
+    pub lists: Vec<usize>,
     pub identity: Identity,
 }
 
@@ -130,9 +151,29 @@ impl Plan {
     /// If a test cannot be compiled; front ends check most of it before.
     pub fn new(
         rules: &[Rule],
-        conditions: &[&poseur_rule::model::Condition],
+        conditions: &[&Condition],
         schemas: Vec<Schema>,
         forced: Option<Forced>,
+    ) -> Result<Plan, PlanError> {
+        Plan::in_scope(rules, conditions, schemas, forced, None)
+    }
+
+    /// Compiles one condition about each of the objects at a path.
+    fn of_objects(
+        path: &str,
+        condition: &Condition,
+        schemas: &[Schema],
+    ) -> Result<Plan, PlanError> {
+        let schemas = schemas.iter().map(Schema::of_objects).collect();
+        Plan::in_scope(&[], &[condition], schemas, None, Some(path))
+    }
+
+    fn in_scope(
+        rules: &[Rule],
+        conditions: &[&Condition],
+        schemas: Vec<Schema>,
+        forced: Option<Forced>,
+        object: Option<&str>,
     ) -> Result<Plan, PlanError> {
         let mut predicates = Predicates::default();
         let all = rules.iter().map(|rule| &rule.condition);
@@ -146,6 +187,18 @@ impl Plan {
         }
         let sets = compile_sets(&predicates)?;
         let expressions = compile_expressions(&predicates)?;
+        let mut nested: Vec<NestedPlan> = Vec::new();
+        let mut first = predicates.list.len();
+        for (path, condition) in &predicates.nested {
+            let plan = Plan::of_objects(path, condition, &schemas)?;
+            let numbers = plan.predicate_count();
+            nested.push(NestedPlan {
+                path: path.clone(),
+                plan,
+                first: first as PredicateId,
+            });
+            first += numbers;
+        }
         let mut context_names: Vec<String> = Vec::new();
         for name in rules.iter().flat_map(|rule| &rule.fields) {
             if !context_names.contains(name) {
@@ -159,10 +212,13 @@ impl Plan {
             sets: &sets,
             expressions: &expressions,
             clauses: &clauses,
+            nested: &nested,
+            object,
             context_names: &context_names,
         };
         let schemas = schemas
             .into_iter()
+            .enumerate()
             .map(|schema| SchemaPlan::new(schema, &wanted, &mut paths, &mut report_paths))
             .collect();
         paths.finish();
@@ -172,6 +228,7 @@ impl Plan {
             whole,
             sets,
             clauses,
+            nested,
             schemas,
             shapes,
             paths,
@@ -179,6 +236,66 @@ impl Plan {
             context_names,
         })
     }
+}
+
+impl Plan {
+    /// How many predicates there are, those of conditions on objects included.
+    pub(crate) fn predicate_count(&self) -> usize {
+        let nested = self.nested.last();
+        nested.map_or(self.predicates.list.len(), |last| {
+            last.first as usize + last.plan.predicate_count()
+        })
+    }
+
+    /// A predicate by its number.
+    pub(crate) fn predicate(&self, id: PredicateId) -> &NumberedPredicate {
+        match self.nested_with(id) {
+            Some(number) => {
+                let nested = &self.nested[number];
+                nested.plan.predicate(id - nested.first)
+            }
+            None => &self.predicates.list[id as usize],
+        }
+    }
+
+    /// The number of the condition on objects that has a predicate.
+    pub(crate) fn nested_with(&self, id: PredicateId) -> Option<usize> {
+        self.nested.iter().rposition(|nested| nested.first <= id)
+    }
+
+    /// Whether a condition on objects, or anything in one, is about a field of a party.
+    fn is_about(&self, of: &str) -> bool {
+        let fields = self.predicates.fields.iter();
+        let inner = self.nested.iter();
+        fields.clone().any(|field| is_about(field, of))
+            || inner
+                .clone()
+                .any(|nested| is_at_or_below(&nested.path, of) || nested.plan.is_about(of))
+    }
+}
+
+/// Whether a predicate on a field is about a field of a party.
+fn is_about(field: &Field, of: &str) -> bool {
+    match field {
+        Field::Name(name) => is_at_or_below(name, of),
+        Field::Column(column) => is_at_or_below(&column.name, of),
+        Field::Any => true,
+        Field::Like(pattern) => may_name(pattern, of),
+        Field::Value(expression) => {
+            let mut about = false;
+            expression.columns(&mut |column| about |= is_at_or_below(&column.name, of));
+            about
+        }
+    }
+}
+
+/// Whether a pattern may fit a name, or one below it.
+fn may_name(pattern: &Pattern, name: &str) -> bool {
+    let start = match pattern.parts().first() {
+        Some(Part::Literal(start)) => start,
+        _ => return true,
+    };
+    crate::pattern::fits(pattern, Case::Exact, name.as_bytes()) || is_at_or_below(start, name)
 }
 
 fn is_at_or_below(name: &str, path: &str) -> bool {
@@ -230,12 +347,15 @@ struct Wanted<'a> {
     /// By field.
     expressions: &'a [Option<Expression>],
     clauses: &'a [Clause],
+    nested: &'a [NestedPlan],
+    /// Canonical name of the field that holds the objects that are judged, if they are no records.
+    object: Option<&'a str>,
     context_names: &'a [String],
 }
 
 impl SchemaPlan {
     fn new(
-        schema: Schema,
+        (number, schema): (usize, Schema),
         all: &Wanted<'_>,
         paths: &mut Paths,
         report_paths: &mut Paths,
@@ -245,12 +365,18 @@ impl SchemaPlan {
             sets,
             expressions,
             clauses,
+            nested,
+            object,
             context_names,
         } = *all;
         let scope = Scope {
             schema: &schema,
-            object: None,
+            object,
         };
+        let objects = nested
+            .iter()
+            .map(|nested| FieldPlan::new(scope, &nested.path, paths))
+            .collect();
         let fields = predicates.fields.iter().zip(expressions);
         let fields: Vec<FieldPlan> = fields
             .map(|(field, expression)| match (field, expression) {
@@ -292,17 +418,28 @@ impl SchemaPlan {
             .parties
             .iter()
             .map(|party| PartyPlan {
-                fields: predicates
-                    .fields
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, field)| match field {
-                        Field::Name(name) => party.fields.iter().any(|of| is_at_or_below(name, of)),
-                        Field::Any => true,
-                        _ => false,
-                    })
-                    .map(|(number, _)| number)
-                    .collect(),
+                fields: {
+                    let fields = predicates.fields.iter().enumerate();
+                    let about = fields.filter(|(_, field)| {
+                        party.fields.iter().any(|of| is_about(field, of)) || **field == Field::Any
+                    });
+                    about.map(|(number, _)| number).collect()
+                },
+                nested: {
+                    let about = nested.iter().enumerate().filter(|(_, nested)| {
+                        let mut of = party.fields.iter();
+                        of.any(|of| is_at_or_below(&nested.path, of) || nested.plan.is_about(of))
+                    });
+                    about.map(|(number, _)| number).collect()
+                },
+                lists: {
+                    let is_list = |nested: &NestedPlan| {
+                        let list = party.each.as_ref().map(|list| scope.lookup(list).paths);
+                        list == Some(scope.lookup(&nested.path).paths)
+                    };
+                    let numbers = 0..nested.len();
+                    numbers.filter(|&number| is_list(&nested[number])).collect()
+                },
                 identity: match &party.each {
                     Some(list) => {
                         // An element's keys are found from the list's own lookup in this schema.
@@ -334,13 +471,15 @@ impl SchemaPlan {
             .as_ref()
             .map(|name| FieldPlan::new(scope, name, report_paths));
         SchemaPlan {
-            schema,
+            number,
             fields,
+            objects,
             programs,
             context,
             summary,
             parties,
             tenants,
+            schema,
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Clause {
     Predicate(PredicateId),
     /// Something the author named.
     Named(String, Box<Clause>),
+    /// One object satisfies a condition: a number in [`Predicates::nested`].
+    Nested(usize),
 }
 
 /// The distinct predicates of all rules, and the fields they look at.
@@ -29,6 +31,9 @@ pub struct Predicates {
     pub list: Vec<NumberedPredicate>,
     /// The distinct fields.
     pub fields: Vec<Field>,
+    /// The distinct conditions on objects, each with the name of the field that holds the objects.
+    /// Their predicates are not in `list`.
+    pub nested: Vec<(String, Condition)>,
     by_predicate: HashMap<Predicate, PredicateId>,
     by_field: HashMap<Field, usize>,
 }
@@ -58,10 +63,20 @@ impl Predicates {
             Condition::Named(name, part) => {
                 Clause::Named(name.clone(), Box::new(self.number(part)))
             }
-            // Transitional.
-            Condition::Nested { condition, .. } => self.number(condition),
+            Condition::Nested { path, condition } => {
+                Clause::Nested(self.intern_nested(path, condition))
+            }
             Condition::Test(predicate) => Clause::Predicate(self.intern(predicate)),
         }
+    }
+
+    fn intern_nested(&mut self, path: &str, condition: &Condition) -> usize {
+        let mut known = self.nested.iter();
+        let known = known.position(|(of, known)| of == path && known == condition);
+        known.unwrap_or_else(|| {
+            self.nested.push((path.to_owned(), condition.clone()));
+            self.nested.len() - 1
+        })
     }
 
     fn intern(&mut self, predicate: &Predicate) -> PredicateId {
@@ -108,7 +123,12 @@ pub enum Node {
     Any(Box<[Node]>),
     /// Does not hold.
     Not(Box<Node>),
+    /// One object satisfies the condition with this number.
+    Nested(usize),
 }
+
+/// What it costs to look at objects one by one, compared with a plain field.
+const NESTED_COST: u32 = 100;
 
 impl Node {
     /// Compiles a clause. `constant` knows predicates that are always the same; `cost` says how
@@ -125,6 +145,7 @@ impl Node {
                 Node::Constant(value) => Node::Constant(!value),
                 node => Node::Not(Box::new(node)),
             },
+            Clause::Nested(number) => Node::Nested(*number),
             Clause::All(parts) => Node::join(parts, true, constant, cost),
             Clause::Any(parts) => Node::join(parts, false, constant, cost),
         }
@@ -159,6 +180,7 @@ impl Node {
         match self {
             Node::Constant(_) => 0,
             Node::Predicate(id) => of(*id),
+            Node::Nested(_) => NESTED_COST,
             Node::Not(node) => node.cost(of),
             Node::All(nodes) | Node::Any(nodes) => {
                 nodes.iter().map(|node| node.cost(of)).sum::<u32>()

@@ -47,8 +47,9 @@ fn collect<R: Record + ?Sized>(
 ) {
     match clause {
         Clause::Predicate(id) => {
-            if (chosen || !only_chosen) && !out.contains(id) && evaluation.predicate(*id) {
-                out.push(*id);
+            let number = evaluation.first + id;
+            if (chosen || !only_chosen) && !out.contains(&number) && evaluation.predicate(*id) {
+                out.push(number);
             }
         }
         Clause::All(parts) => {
@@ -65,6 +66,17 @@ fn collect<R: Record + ?Sized>(
             }
         }
         Clause::Named(_, part) => collect(evaluation, part, chosen, only_chosen, out),
+        Clause::Nested(number) => {
+            // Of several objects the first speaks for all.
+            let _ = evaluation.each_object(*number, &mut |inner, _, holds| {
+                if !holds {
+                    return ControlFlow::Continue(());
+                }
+                let clause = &inner.plan.clauses[0];
+                collect(inner, clause, chosen, only_chosen, out);
+                ControlFlow::Break(())
+            });
+        }
         Clause::Not(_) => {}
     }
 }
@@ -77,39 +89,55 @@ pub(crate) fn values<R: Record + ?Sized>(
 ) -> Range<usize> {
     let first = verdict.on.len();
     for &predicate in predicates {
-        let field = evaluation.plan.predicates.list[predicate as usize].field;
-        let Verdict { on, text, .. } = verdict;
-        let mut found = None;
-        if matches!(
-            evaluation.plan.predicates.list[predicate as usize]
-                .predicate
-                .test,
-            Test::SameAs { .. }
-        ) {
-            found = evaluation
-                .same_as(field, predicate)
-                .map(|value| (store(value, text), None));
-        }
-        evaluation.each_value(field, &mut |_, value, place, bits| {
-            if !bits.has(predicate) {
-                return ControlFlow::Continue(());
-            }
-            found = Some((store(value.text, text), place));
-            ControlFlow::Break(())
-        });
-        // Inside a dynamic value, the leaf that holds the keyword says more than the whole.
-        if evaluation.schema.fields[field].kind == FieldKind::Dynamic
-            && let Some((range, Some(place))) = &mut found
-        {
-            evaluation.leaf_that_satisfies(*place, field, predicate, &mut |leaf| {
-                text.truncate(range.start);
-                *range = store(leaf, text);
-            });
-        }
-        let value = found.map_or(0..0, |(range, _)| range);
-        on.push(Satisfied { predicate, value });
+        let value = value(evaluation, predicate, &mut verdict.text);
+        verdict.on.push(Satisfied { predicate, value });
     }
     first..verdict.on.len()
+}
+
+/// Stores the first value that satisfies a predicate, by its number in the whole record.
+fn value<R: Record + ?Sized>(
+    evaluation: &mut Evaluation<'_, R>,
+    number: PredicateId,
+    text: &mut Vec<u8>,
+) -> Range<usize> {
+    let predicate = number - evaluation.first;
+    if let Some(nested) = evaluation.plan.nested_with(predicate) {
+        let mut found = 0..0;
+        let _ = evaluation.each_object(nested, &mut |inner, _, holds| {
+            if !holds {
+                return ControlFlow::Continue(());
+            }
+            found = value(inner, number, text);
+            ControlFlow::Break(())
+        });
+        return found;
+    }
+    let numbered = &evaluation.plan.predicates.list[predicate as usize];
+    let field = numbered.field;
+    let mut found = None;
+    if matches!(numbered.predicate.test, Test::SameAs { .. }) {
+        found = evaluation
+            .same_as(field, predicate)
+            .map(|value| (store(value, text), None));
+    }
+    evaluation.each_value(field, &mut |_, value, place, bits| {
+        if !bits.has(predicate) {
+            return ControlFlow::Continue(());
+        }
+        found = Some((store(value.text, text), place));
+        ControlFlow::Break(())
+    });
+    // Inside a dynamic value, the leaf that holds the keyword says more than the whole.
+    if evaluation.schema.fields[field].is_dynamic()
+        && let Some((range, Some(place))) = &mut found
+    {
+        evaluation.leaf_that_satisfies(*place, field, predicate, &mut |leaf| {
+            text.truncate(range.start);
+            *range = store(leaf, text);
+        });
+    }
+    found.map_or(0..0, |(range, _)| range)
 }
 
 /// Calls `visit` with a value, or with the document inside it if it is a string that holds one.

@@ -32,6 +32,8 @@ pub(crate) struct TrustScratch {
     emails: Texts,
     /// Its tenants, or everybody's.
     tenants: Texts,
+    /// Objects that satisfy a condition.
+    objects: Vec<Handle>,
     /// The keys of an element of a list.
     element: Found,
     /// One text of an element.
@@ -50,6 +52,7 @@ impl TrustScratch {
             everybody: Vec::new(),
             emails: Texts::default(),
             tenants: Texts::default(),
+            objects: Vec::new(),
             element: Found::new(most.unwrap_or_default()),
             text: Vec::new(),
         }
@@ -182,6 +185,25 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
         let (plan, schema): (&Plan, &SchemaPlan) = (self.evaluation.plan, self.evaluation.schema);
         let mut anybody = false;
         for &predicate in predicates {
+            if let Some(nested) = plan.nested_with(predicate) {
+                for party in &schema.parties {
+                    if !party.nested.contains(&nested) {
+                        continue;
+                    }
+                    let trusted = match &party.identity {
+                        Identity::Each { element, .. } if party.lists.contains(&nested) => {
+                            self.objects(nested, element)
+                        }
+                        // Who of several is meant is not known.
+                        _ => false,
+                    };
+                    if !trusted {
+                        return false;
+                    }
+                    anybody = true;
+                }
+                continue;
+            }
             let numbered = &plan.predicates.list[predicate as usize];
             if numbered.predicate.test == Test::Null {
                 // Nobody satisfies a rule by not being there.
@@ -199,7 +221,7 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
                     Some(true) => anybody = true,
                     Some(false) => return false,
                     // The value that satisfied it stands somewhere else.
-                    None if numbered.predicate.field == Field::Any => {}
+                    None if matches!(numbered.predicate.field, Field::Any | Field::Like(_)) => {}
                     // It takes several elements together.
                     None => return false,
                 }
@@ -327,6 +349,27 @@ impl<'q, 'e, R: Record + ?Sized> Parties<'q, 'e, R> {
             });
         }
         somebody.then_some(all)
+    }
+
+    /// Whether every object of a list that satisfies a condition is trusted.
+    fn objects(&mut self, nested: usize, element: &Element) -> bool {
+        let mut objects = std::mem::take(&mut self.scratch.objects);
+        objects.clear();
+        let _ = self
+            .evaluation
+            .each_object(nested, &mut |_, object, holds| {
+                if holds {
+                    objects.push(object);
+                }
+                ControlFlow::Continue(())
+            });
+        let mut all = true;
+        self.evaluation.record.with_dyn(&mut |record| {
+            let mut objects = objects.iter();
+            all = objects.all(|&object| self.element(record, object, element));
+        });
+        self.scratch.objects = objects;
+        all
     }
 
     /// Whether the party that an element is is trusted: by each of its addresses, or its tenant.

@@ -75,6 +75,11 @@ impl SchemaPlan {
                 rank: 0,
             }),
             Node::Predicate(id) => self.of_predicate(plan, *id),
+            Node::Nested(number) => {
+                let nested = &plan.nested[*number].plan;
+                let schema = &nested.schemas[self.number];
+                schema.witness(nested, &schema.programs[0])
+            }
             Node::All(nodes) => {
                 let witnesses = nodes.iter().filter_map(|node| self.witness(plan, node));
                 witnesses.min_by_key(|witness| {

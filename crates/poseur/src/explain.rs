@@ -318,6 +318,21 @@ impl Explainer {
                 line("not");
                 self.clause(part, "", false, depth + 1, out);
             }
+            What::Nested {
+                path,
+                objects,
+                object,
+            } => {
+                let path = harmless(path);
+                match objects {
+                    0 => line(&format!("an object of {path}: there is none")),
+                    1 => line(&format!("an object of {path}")),
+                    count => line(&format!("one of the {count} objects of {path}")),
+                }
+                if let Some(object) = object {
+                    self.clause(object, "", false, depth + 1, out);
+                }
+            }
             What::Predicate { id, values, more } => {
                 let predicate = &self.matcher.predicate(*id).predicate;
                 let values = match values.as_slice() {
@@ -406,6 +421,17 @@ impl Explainer {
                     array(o.key("any"), parts, |out, part| self.clause_json(part, out));
                 }
                 What::Not(part) => self.clause_json(part, o.key("not")),
+                What::Nested {
+                    path,
+                    objects,
+                    object,
+                } => {
+                    o.text("objects_of", path);
+                    o.number("count", *objects as u64);
+                    if let Some(object) = object {
+                        self.clause_json(object, o.key("object"));
+                    }
+                }
                 What::Named(name, part) => {
                     o.text("name", name);
                     self.clause_json(part, o.key("is"));

@@ -178,6 +178,19 @@ pub struct Payload {
 }
 
 impl Schema {
+    /// The schema as far as it says how fields of objects are read that stand in a record.
+    pub(crate) fn of_objects(&self) -> Schema {
+        Schema {
+            detect: Vec::new(),
+            parties: Vec::new(),
+            tenants: None,
+            summary: Summary::default(),
+            payload: Payload::default(),
+            source: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// How a rule's field is found in records of this shape.
     pub fn lookup(&self, field: &str) -> Lookup {
         if let Some(listed) = self.fields.iter().find(|listed| listed.name == field) {
