@@ -8,5 +8,6 @@ pub mod fields;
 pub mod json;
 pub mod rules;
 pub mod shape;
+pub mod words;
 
 pub use evaluate::{Judged, Outcome, verdicts};
