@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod kuery;
+pub mod kusto;
 pub mod reference;
 pub mod splicing;
 pub mod strategies;
