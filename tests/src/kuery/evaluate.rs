@@ -145,12 +145,7 @@ fn is(value: &Value, scalar: &Scalar, kind: Kind, judge: Judge<'_>) -> bool {
     let text = scalar.text();
     match (value, kind) {
         (Value::Exists, _) => true,
-        (Value::Pattern(parts), Kind::Text) => {
-            let parts: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
-            words::of(&text)
-                .iter()
-                .any(|word| matches_pattern(&parts, word.as_bytes()))
-        }
+        (Value::Pattern(parts), Kind::Text) => some_piece_fits(parts, &words::of(&text)),
         (Value::Pattern(parts), _) => matches_pattern(parts, &text),
         (Value::Bool(truth), _) => text == truth.to_string().as_bytes(),
         (Value::Text(wanted), Kind::Boolean) => {
@@ -173,6 +168,25 @@ fn is(value: &Value, scalar: &Scalar, kind: Kind, judge: Judge<'_>) -> bool {
             _ => text == wanted.text.as_bytes(),
         },
     }
+}
+
+/// Elasticsearch divides a pattern for a text field at white space; one piece is enough. A piece
+/// without a `*` is as any other text.
+fn some_piece_fits(parts: &[String], words: &[String]) -> bool {
+    let whole = parts.join("*").to_lowercase();
+    whole
+        .split_whitespace()
+        .any(|piece| match piece.contains('*') {
+            true => {
+                let parts: Vec<String> = piece.split('*').map(str::to_owned).collect();
+                words
+                    .iter()
+                    .any(|word| matches_pattern(&parts, word.as_bytes()))
+            }
+            false => words::of(piece.as_bytes())
+                .iter()
+                .any(|word| words.contains(word)),
+        })
 }
 
 fn in_range(

@@ -184,7 +184,17 @@ fn value(kind: Kind) -> BoxedStrategy<Value> {
             let network = spelling(&NETWORKS).prop_map(Value::Text);
             prop_oneof![4 => text, 3 => network, 1 => Just(Value::Exists), 1 => pattern()].boxed()
         }
-        Kind::Text => prop_oneof![6 => text, 2 => pattern(), 1 => Just(Value::Exists)].boxed(),
+        Kind::Text => {
+            // A piece that is nothing but `*` means what query_string makes of it: not decided.
+            let pattern = pattern().prop_filter("a piece with letters", |value| match value {
+                Value::Pattern(parts) => parts
+                    .join("*")
+                    .split_whitespace()
+                    .all(|piece| piece.contains(char::is_alphanumeric)),
+                _ => true,
+            });
+            prop_oneof![6 => text, 2 => pattern, 1 => Just(Value::Exists)].boxed()
+        }
         Kind::Boolean => prop_oneof![3 => truth, 3 => text, 1 => Just(Value::Exists)].boxed(),
         Kind::Date | Kind::Number => prop_oneof![8 => text, 1 => Just(Value::Exists)].boxed(),
     }

@@ -62,12 +62,7 @@ pub fn call(function: F, values: &[Value]) -> Value {
         F::Subtract => arithmetic(one, two, i64::checked_sub, |a, b| a - b),
         F::Multiply => multiply(one, two),
         F::Divide => divide(one, two),
-        F::Modulo => match (one.opened(), two.opened()) {
-            (Value::Long(a), Value::Long(b)) if b != 0 => {
-                a.checked_rem_euclid(b).map_or(Value::Null, Value::Long)
-            }
-            _ => Value::Null,
-        },
+        F::Modulo => modulo(one, two),
         F::Negate => match one.opened() {
             Value::Long(a) => a.checked_neg().map_or(Value::Null, Value::Long),
             Value::Real(a, _) => Value::real(-a),
@@ -84,7 +79,8 @@ pub fn call(function: F, values: &[Value]) -> Value {
 
         F::Member => match (one, two.as_text()) {
             (Value::Dynamic(Json::Map(members)), Some(key)) => {
-                let member = members.iter().find(|(name, _)| name == key.as_bytes());
+                let mut members = members.iter().rev();
+                let member = members.find(|(name, _)| name == key.as_bytes());
                 member.map_or(Value::Null, |(_, value)| Value::dynamic(value.clone()))
             }
             _ => Value::Null,
@@ -118,8 +114,14 @@ pub fn call(function: F, values: &[Value]) -> Value {
         },
         F::BagKeys => match one {
             Value::Dynamic(Json::Map(members)) => {
-                let keys = members.iter().map(|(key, _)| Json::Text(key.clone()));
-                Value::Dynamic(Json::List(keys.collect()))
+                let mut keys = Vec::new();
+                for (key, _) in members {
+                    let key = Json::Text(key.clone());
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+                Value::Dynamic(Json::List(keys))
             }
             _ => Value::Null,
         },
@@ -131,6 +133,7 @@ pub fn call(function: F, values: &[Value]) -> Value {
         },
         F::PackArray => Value::Dynamic(Json::List(values.iter().map(to_json).collect())),
         F::ParseJson => match one {
+            Value::Text(text) if text.is_empty() => Value::Null,
             Value::Text(text) => match json::parse(text.as_bytes()) {
                 Ok(parsed) => Value::dynamic(parsed.value),
                 Err(_) => Value::Dynamic(Json::Text(text.clone().into_bytes())),
@@ -201,9 +204,6 @@ fn order(one: &Value, other: &Value) -> Option<Ordering> {
         (Value::Text(one), Value::Text(other)) => Some(one.cmp(other)),
         (Value::Text(_), _) => order(&converted(&one, &other)?, &other),
         (_, Value::Text(_)) => order(&one, &converted(&other, &one)?),
-        (Value::Bool(one), Value::Bool(other)) => Some(one.cmp(other)),
-        (Value::Bool(one), _) => order(&Value::Long((*one).into()), &other),
-        (_, Value::Bool(other)) => order(&one, &Value::Long((*other).into())),
         (Value::Long(one), Value::Long(other)) => Some(one.cmp(other)),
         (Value::Long(one), Value::Real(other, _)) => (*one as f64).partial_cmp(other),
         (Value::Real(one, _), Value::Long(other)) => one.partial_cmp(&(*other as f64)),
@@ -217,26 +217,32 @@ fn order(one: &Value, other: &Value) -> Option<Ordering> {
 /// A text as a value of the type that the other has.
 fn converted(text: &Value, other: &Value) -> Option<Value> {
     let value = match other {
-        Value::Bool(_) => text.to_bool(),
-        Value::Long(_) | Value::Real(..) => text.to_real(),
+        Value::Long(_) | Value::Real(..) => match text.to_long() {
+            Value::Null => text.to_real(),
+            whole => whole,
+        },
         Value::DateTime(_) => text.to_datetime(),
         Value::TimeSpan(_) => text.to_timespan(),
-        Value::Text(_) | Value::Null | Value::Dynamic(_) => return None,
+        Value::Bool(_) | Value::Text(_) | Value::Null | Value::Dynamic(_) => return None,
     };
     (value != Value::Null).then_some(value)
 }
 
 fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        // An array or an object is its text.
-        (Value::Dynamic(_), Value::Text(text)) | (Value::Text(text), Value::Dynamic(_)) => {
-            let dynamic = if matches!(one, Value::Dynamic(_)) {
-                one
-            } else {
-                other
-            };
-            dynamic.as_text().as_ref() == Some(text)
+    let whole = |value: &Value| matches!(value, Value::Dynamic(Json::List(_) | Json::Map(_)));
+    let is_text = |value: &Value| matches!(value.opened(), Value::Text(_)) || whole(value);
+    // An array or an object is its text.
+    if (whole(one) && is_text(other)) || (whole(other) && is_text(one)) {
+        return one.as_text() == other.as_text();
+    }
+    match (one.opened(), other.opened()) {
+        (Value::Bool(one), Value::Bool(other)) => one == other,
+        (Value::Bool(_), Value::Text(_)) => other.to_bool() == one.opened(),
+        (Value::Text(_), Value::Bool(_)) => one.to_bool() == other.opened(),
+        (Value::Bool(truth), _) => {
+            order(&Value::Long(truth.into()), other) == Some(Ordering::Equal)
         }
+        (_, Value::Bool(truth)) => order(one, &Value::Long(truth.into())) == Some(Ordering::Equal),
         _ => order(one, other) == Some(Ordering::Equal),
     }
 }
@@ -324,9 +330,9 @@ fn arithmetic(
     let adds = whole(1, 1) == Some(2);
     match (one.opened(), other.opened()) {
         (Long(a), Long(b)) => whole(a, b).map_or(Null, Long),
-        (Real(a, _), Real(b, _)) => Value::real(real(a, b)),
-        (Real(a, _), Long(b)) => Value::real(real(a, b as f64)),
-        (Long(a), Real(b, _)) => Value::real(real(a as f64, b)),
+        (Real(a, _), Real(b, _)) => finite(real(a, b)),
+        (Real(a, _), Long(b)) => finite(real(a, b as f64)),
+        (Long(a), Real(b, _)) => finite(real(a as f64, b)),
         (TimeSpan(a), TimeSpan(b)) => whole(a, b).map_or(Null, TimeSpan),
         (DateTime(a), TimeSpan(b)) => whole(a, b).map_or(Null, DateTime),
         (TimeSpan(a), DateTime(b)) if adds => whole(a, b).map_or(Null, DateTime),
@@ -349,11 +355,33 @@ fn multiply(one: &Value, other: &Value) -> Value {
 fn divide(one: &Value, other: &Value) -> Value {
     use Value::{Long, Real, TimeSpan};
     match (one.opened(), other.opened()) {
-        (TimeSpan(a), TimeSpan(b)) if b != 0 => Value::real(a as f64 / b as f64),
+        (TimeSpan(a), TimeSpan(b)) if b != 0 => finite(a as f64 / b as f64),
         (TimeSpan(a), Long(b)) if b != 0 => TimeSpan(a / b),
         (TimeSpan(a), Real(b, _)) if b != 0.0 => TimeSpan((a as f64 / b) as i64),
         (TimeSpan(_), _) => Value::Null,
         _ => arithmetic(one, other, i64::checked_div, |a, b| a / b),
+    }
+}
+
+fn modulo(one: &Value, other: &Value) -> Value {
+    use Value::{Long, Null, Real, TimeSpan};
+    let whole = |a: i64, b: i64| a.checked_rem_euclid(b);
+    match (one.opened(), other.opened()) {
+        (Long(a), Long(b)) => whole(a, b).map_or(Null, Long),
+        (TimeSpan(a), TimeSpan(b)) => whole(a, b).map_or(Null, TimeSpan),
+        (Real(a, _), Real(b, _)) => finite(a.rem_euclid(b)),
+        (Real(a, _), Long(b)) => finite(a.rem_euclid(b as f64)),
+        (Long(a), Real(b, _)) => finite((a as f64).rem_euclid(b)),
+        _ => Null,
+    }
+}
+
+/// A computed number; what is none is null.
+fn finite(number: f64) -> Value {
+    if number.is_finite() {
+        Value::real(number)
+    } else {
+        Value::Null
     }
 }
 
@@ -415,7 +443,12 @@ fn to_json(value: &Value) -> Json {
 
 /// Functions of a text; `None` for the other functions.
 fn text_function(function: F, values: &[Value]) -> Option<Value> {
-    let text = |index: usize| values.get(index).and_then(Value::as_text);
+    // Functions that give strings take the text of what they are given; the text of null is empty.
+    let gives_numbers = matches!(function, F::StrLen | F::IndexOf | F::CountOf | F::Split);
+    let text = |index: usize| match values.get(index)?.as_text() {
+        None if !gives_numbers => Some(String::new()),
+        text => text,
+    };
     let long = |index: usize| match values.get(index).map(Value::to_long) {
         Some(Value::Long(number)) => Some(number),
         _ => None,
@@ -460,8 +493,12 @@ fn text_function(function: F, values: &[Value]) -> Option<Value> {
         })()),
         F::Split => or_null((|| {
             let (text, delimiter) = (text(0)?, text(1)?);
-            let parts: Vec<Json> = text
-                .split(&delimiter)
+            let parts: Vec<&str> = match delimiter.as_str() {
+                "" => vec![text.as_str()],
+                delimiter => text.split(delimiter).collect(),
+            };
+            let parts: Vec<Json> = parts
+                .into_iter()
                 .map(|part| Json::Text(part.as_bytes().to_vec()))
                 .collect();
             Some(Value::Dynamic(Json::List(match values.len() {
@@ -472,15 +509,19 @@ fn text_function(function: F, values: &[Value]) -> Option<Value> {
         F::Trim | F::TrimStart | F::TrimEnd => or_null((|| {
             let mut rest = text(1)?;
             if function != F::TrimEnd {
-                rest = regex(0, "^(?:", ")")?.replace(&rest, "").into_owned();
+                rest = regex(0, "^(?:", ")+")?.replace(&rest, "").into_owned();
             }
             if function != F::TrimStart {
-                rest = regex(0, "(?:", ")$")?.replace(&rest, "").into_owned();
+                rest = regex(0, "(?:", ")+$")?.replace(&rest, "").into_owned();
             }
             Some(Value::Text(rest))
         })()),
         F::ReplaceString => or_null((|| {
-            Some(Value::Text(text(0)?.replace(&text(1)?, &text(2)?)))
+            let (text, from, to) = (text(0)?, text(1)?, text(2)?);
+            Some(Value::Text(match from.as_str() {
+                "" => text,
+                from => text.replace(from, &to),
+            }))
         })()),
         F::ReplaceRegex => or_null((|| {
             // Kusto writes groups as `\1`.
@@ -514,8 +555,8 @@ fn text_function(function: F, values: &[Value]) -> Option<Value> {
         })()),
         F::CountOf => or_null((|| {
             let (text, part) = (text(0)?, text(1)?);
-            let starts =
-                (0..text.len()).filter(|at| text.as_bytes()[*at..].starts_with(part.as_bytes()));
+            let last = if part.is_empty() { 0 } else { text.len() };
+            let starts = (0..last).filter(|at| text.as_bytes()[*at..].starts_with(part.as_bytes()));
             Some(Value::Long(starts.count() as i64))
         })()),
         _ => None,
@@ -551,14 +592,18 @@ fn address_or_moment(function: F, values: &[Value]) -> Value {
             Some(Value::Bool(private))
         })(),
         F::Ipv4IsInRange => (|| {
-            let (address, _) = network(0)?;
-            let mut found = None;
-            for index in 1..values.len() {
-                if let Some((net, bits)) = network(index) {
-                    found = Some(found.unwrap_or(false) || same(address, net, bits));
-                }
+            let (address, own) = network(0)?;
+            let ranges: Vec<_> = (1..values.len()).map(network).collect();
+            let fits = |range: &Option<(u32, u32)>| {
+                range.is_some_and(|(net, bits)| same(address, net, bits.min(own)))
+            };
+            if ranges.iter().any(fits) {
+                return Some(Value::Bool(true));
             }
-            Some(Value::Bool(found?))
+            ranges
+                .iter()
+                .all(Option::is_some)
+                .then_some(Value::Bool(false))
         })(),
         F::Ipv4IsMatch => (|| {
             let ((one, first), (other, second)) = (network(0)?, network(1)?);

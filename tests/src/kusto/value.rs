@@ -91,7 +91,18 @@ impl Value {
             Value::Bool(truth) => Value::Long(truth.into()),
             Value::Long(number) => Value::Long(number),
             Value::Real(number, _) if number.abs() < 9e18 => Value::Long(number as i64),
-            Value::Text(text) => text.parse().map_or(Value::Null, Value::Long),
+            Value::TimeSpan(ticks) => Value::Long(ticks),
+            // Counted from the year 1.
+            Value::DateTime(ticks) => Value::Long(ticks + 719_162 * 864_000_000_000),
+            Value::Text(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+                Some(hex) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                    i64::from_str_radix(hex, 16).map_or(Value::Null, Value::Long)
+                }
+                None if json::is_number(text.as_bytes()) => {
+                    text.parse().map_or(Value::Null, Value::Long)
+                }
+                _ => Value::Null,
+            },
             _ => Value::Null,
         }
     }
@@ -102,6 +113,10 @@ impl Value {
             Value::Bool(truth) => Value::real(f64::from(u8::from(truth))),
             Value::Long(number) => Value::real(number as f64),
             Value::Real(number, spelled) => Value::Real(number, spelled),
+            Value::TimeSpan(_) | Value::DateTime(_) => match self.to_long() {
+                Value::Long(ticks) => Value::real(ticks as f64),
+                _ => Value::Null,
+            },
             Value::Text(text) if json::is_number(text.as_bytes()) => real_of(&text),
             _ => Value::Null,
         }
@@ -111,7 +126,11 @@ impl Value {
     pub fn to_datetime(&self) -> Value {
         match self.opened() {
             Value::DateTime(ticks) => Value::DateTime(ticks),
-            Value::Text(text) => moment_of(&text),
+            Value::Text(text) => match text.len() {
+                10 => moment_of(&format!("{text}T00:00:00")),
+                16 => moment_of(&format!("{text}:00")),
+                _ => moment_of(&text),
+            },
             _ => Value::Null,
         }
     }

@@ -5,12 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use jiff::Timestamp;
 use poseur_rule::model::{
     Case, Comparison, Condition, Field, Moment, Network, Number, Part, Pattern, Predicate,
-    Relation, Rule, Test,
+    Relation, Rule, Test, Words,
 };
 
+use super::columns;
 use super::fields::{self, Scalar, Values};
 use super::json::Value;
 use super::shape::{self, Forced, Line, Reason, Schema};
+use super::subject::Subject;
+use super::words;
+use crate::kusto::functions::has_term;
 
 /// The verdict on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,23 +67,34 @@ pub fn verdicts(line: &[u8], rules: &[Rule], at: Timestamp, schema: Option<&str>
 
 /// Does the condition hold for an object read by a schema?
 pub fn holds(condition: &Condition, schema: Schema, record: &Value, at: Timestamp) -> bool {
+    holds_of(condition, Subject::new(schema, record), at)
+}
+
+fn holds_of(condition: &Condition, subject: Subject<'_>, at: Timestamp) -> bool {
     match condition {
-        Condition::All(parts) => parts.iter().all(|part| holds(part, schema, record, at)),
-        Condition::Any(parts) => parts.iter().any(|part| holds(part, schema, record, at)),
-        Condition::Not(part) => !holds(part, schema, record, at),
-        Condition::Named(_, part) => holds(part, schema, record, at),
-        Condition::Nested { .. } => {
-            unimplemented!("the model's reference has no nested conditions")
-        }
-        Condition::Test(predicate) => satisfied(predicate, schema, record, at),
+        Condition::All(parts) => parts.iter().all(|part| holds_of(part, subject, at)),
+        Condition::Any(parts) => parts.iter().any(|part| holds_of(part, subject, at)),
+        Condition::Not(part) => !holds_of(part, subject, at),
+        Condition::Named(_, part) => holds_of(part, subject, at),
+        Condition::Nested { path, condition } => subject
+            .objects(path)
+            .into_iter()
+            .any(|object| holds_of(condition, subject.inside(path, object), at)),
+        Condition::Test(predicate) => satisfied(predicate, subject, at),
     }
 }
 
-fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestamp) -> bool {
+fn satisfied(predicate: &Predicate, subject: Subject<'_>, at: Timestamp) -> bool {
     let values = match &predicate.field {
-        Field::Name(name) => fields::lookup(schema, record, name),
-        Field::Any => fields::everything(record),
-        other => unimplemented!("the model's reference has no field {other:?}"),
+        Field::Name(name) => subject.field(name),
+        Field::Any => fields::everything(subject.object),
+        Field::Like(pattern) => subject.like(&|name| fits(pattern, Case::Exact, name)),
+        Field::Column(column) => columns::scalars(subject.column(column)),
+        Field::Value(expression) => columns::scalars(columns::evaluate(
+            expression,
+            &|column| subject.column(column),
+            at.as_nanosecond().div_euclid(100) as i64,
+        )),
     };
     let any = |test: &dyn Fn(&Scalar) -> bool| values.scalars.iter().any(test);
     match &predicate.test {
@@ -88,6 +103,10 @@ fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestam
         Test::Text(pattern, case) => any(&|value| is_text(pattern, *case, value)),
         Test::Bool(truth) => any(&|value| is_truth(*truth, value)),
         Test::Compare(comparison, limit) => any(&|value| compares(value, *comparison, limit)),
+        Test::Ordered(comparison, limit) => any(&|value| match (value, Number::new(limit)) {
+            (Scalar::Number(_), Some(limit)) => compares(value, *comparison, &limit),
+            _ => relation(*comparison, value.text().as_slice(), limit.as_bytes()),
+        }),
         Test::Regex(regex) => matches_regex(regex, &values),
         Test::Cidr(network) => any(&|value| is_inside(network, &value.text())),
         Test::SameAs {
@@ -95,7 +114,7 @@ fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestam
             relation,
             case,
         } => {
-            let others = fields::lookup(schema, record, field);
+            let others = subject.field(field);
             any(&|value| {
                 others
                     .scalars
@@ -110,7 +129,36 @@ fn satisfied(predicate: &Predicate, schema: Schema, record: &Value, at: Timestam
             };
             nanoseconds(&value.text()).is_some_and(|moment| relation(*comparison, moment, limit))
         }),
-        other => unimplemented!("the model's reference has no test {other:?}"),
+        Test::Term {
+            text,
+            case,
+            start,
+            end,
+        } => any(&|value| has_term(&value.text(), text, *case, *start, *end)),
+        Test::Words(wanted) => any(&|value| has_words(&value.text(), wanted)),
+    }
+}
+
+fn has_words(text: &[u8], wanted: &Words) -> bool {
+    let found = words::of(text);
+    match wanted {
+        Words::Any(text) => {
+            let wanted = words::of(text.as_bytes());
+            wanted.iter().any(|word| found.contains(word))
+        }
+        Words::Phrase(text) => words::in_a_row(&found, &words::of(text.as_bytes())),
+        Words::Fits(pattern) => {
+            let lower = pattern.parts().iter().map(|part| match part {
+                Part::Literal(text) => {
+                    Part::Literal(text.chars().flat_map(char::to_lowercase).collect())
+                }
+                other => other.clone(),
+            });
+            let pattern = Pattern::new(lower);
+            found
+                .iter()
+                .any(|word| fits(&pattern, Case::Exact, word.as_bytes()))
+        }
     }
 }
 

@@ -100,7 +100,8 @@ pub fn values_at<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-fn scalar(value: &Value) -> Option<Scalar> {
+/// A value that is one scalar.
+pub fn scalar(value: &Value) -> Option<Scalar> {
     match value {
         Value::Bool(truth) => Some(Scalar::Bool(*truth)),
         Value::Number(number) => Some(Scalar::Number(number.clone())),
@@ -220,6 +221,139 @@ pub fn lookup(schema: Schema, record: &Value, field: &str) -> Values {
         Schema::O365 => o365(record, field),
         Schema::Hunting => columns(record, field, ""),
         Schema::Defender => columns(record, field, "properties."),
+    }
+}
+
+/// The values of a field below an object that is at a path: `rest` is what is left of its name. The
+/// type that the schema lists for the name stays.
+pub fn lookup_below(schema: Schema, object: &Value, field: &str, rest: &str) -> Values {
+    match schema {
+        Schema::Ecs => ecs(object, field, rest),
+        Schema::O365 if field.starts_with("o365.audit.") => ecs(object, field, rest),
+        _ => keyword(object, rest),
+    }
+}
+
+/// The paths of keys where a field is found that is no constant and not derived.
+pub fn paths(schema: Schema, record: &Value, field: &str) -> Vec<String> {
+    match schema {
+        Schema::Ecs => vec![field.to_owned()],
+        Schema::O365 => vec![
+            match field {
+                "event.action" => "Operation",
+                "event.provider" => "Workload",
+                "event.id" => "Id",
+                "@timestamp" => "CreationTime",
+                "event.outcome" => "ResultStatus",
+                "user.id" | "user.email" | "user.name" | "user.domain" => "UserId",
+                "organization.id" => "OrganizationId",
+                "source.ip" => "ClientIP",
+                "data_stream.dataset" => return Vec::new(),
+                other => other.strip_prefix("o365.audit.").unwrap_or(other),
+            }
+            .to_owned(),
+        ],
+        Schema::Hunting => synonyms(field),
+        Schema::Defender => {
+            let below = synonyms(field)
+                .iter()
+                .map(|name| format!("properties.{name}"))
+                .collect::<Vec<_>>();
+            let listed = is_column(field) || below.iter().any(|path| is_present(record, path));
+            if listed {
+                below
+            } else {
+                vec![field.to_owned()]
+            }
+        }
+    }
+}
+
+/// Is it one of the columns that stand only below `properties`?
+fn is_column(field: &str) -> bool {
+    matches!(
+        field,
+        "RecipientDetails" | "IsExternalThread" | "IsOwnedThread"
+    ) || synonyms(field).len() > 1
+}
+
+fn synonyms(field: &str) -> Vec<String> {
+    for (one, other) in SYNONYMS {
+        if field == one || field == other {
+            return vec![one.to_owned(), other.to_owned()];
+        }
+    }
+    vec![field.to_owned()]
+}
+
+/// Has the field values of its own, whatever type a Kusto column of that name has?
+pub fn has_own_values(schema: Schema, field: &str) -> bool {
+    match schema {
+        Schema::Ecs => field == "o365.audit.Members" || field.starts_with("o365.audit.Members."),
+        Schema::O365 => {
+            matches!(
+                field,
+                "data_stream.dataset"
+                    | "event.action"
+                    | "event.outcome"
+                    | "user.email"
+                    | "user.name"
+                    | "user.domain"
+                    | "organization.id"
+                    | "source.ip"
+                    | "o365.audit.RecordType"
+                    | "o365.audit.UserType"
+                    | "o365.audit.Version"
+                    | "o365.audit.Members"
+            ) || field.starts_with("o365.audit.Members.")
+        }
+        Schema::Hunting | Schema::Defender => {
+            matches!(
+                field,
+                "RecipientDetails" | "IsExternalThread" | "IsOwnedThread"
+            )
+        }
+    }
+}
+
+/// The names of a schema's fields that are not simply paths.
+pub fn listed(schema: Schema) -> Vec<&'static str> {
+    match schema {
+        Schema::Ecs => vec!["o365.audit.Members"],
+        Schema::O365 => vec![
+            "data_stream.dataset",
+            "event.action",
+            "event.provider",
+            "event.id",
+            "@timestamp",
+            "event.outcome",
+            "user.id",
+            "user.email",
+            "user.name",
+            "user.domain",
+            "organization.id",
+            "source.ip",
+            "o365.audit.RecordType",
+            "o365.audit.UserType",
+            "o365.audit.Version",
+            "o365.audit.Members",
+        ],
+        Schema::Hunting | Schema::Defender => {
+            let mut names = vec!["RecipientDetails", "IsExternalThread", "IsOwnedThread"];
+            for (one, other) in SYNONYMS {
+                names.extend([one, other]);
+            }
+            names
+        }
+    }
+}
+
+/// The name by which a scalar at these keys goes among field names.
+pub fn name_of(schema: Schema, keys: &[u8]) -> Vec<u8> {
+    match schema {
+        Schema::O365 => [b"o365.audit.", keys].concat(),
+        Schema::Defender => keys.strip_prefix(b"properties.").unwrap_or(keys).to_vec(),
+        Schema::Ecs | Schema::Hunting => keys.to_vec(),
     }
 }
 

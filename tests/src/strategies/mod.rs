@@ -98,7 +98,7 @@ pub fn any_json() -> impl Strategy<Value = Line> {
 }
 
 /// A line ends at a line feed, so what stands for white space inside it is another one.
-fn without_feeds(mut line: Vec<u8>) -> Vec<u8> {
+pub fn without_feeds(mut line: Vec<u8>) -> Vec<u8> {
     for byte in &mut line {
         if *byte == b'\n' {
             *byte = b' ';
