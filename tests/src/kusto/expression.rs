@@ -52,6 +52,26 @@ pub enum Expression {
     Path(Box<Expression>, Vec<Step>),
 }
 
+impl Expression {
+    /// What it is made of.
+    pub fn parts(&self) -> Vec<&Expression> {
+        match self {
+            Expression::Column(_) | Expression::Literal(_) => Vec::new(),
+            Expression::Infix(_, one, other) | Expression::Text(_, _, one, other) => {
+                vec![one, other]
+            }
+            Expression::In(_, one, among)
+            | Expression::HasAny(one, among)
+            | Expression::HasAll(one, among) => std::iter::once(&**one).chain(among).collect(),
+            Expression::Matches(one, _) | Expression::Path(one, _) => vec![one],
+            Expression::Between(_, one, from, to) => vec![one, from, to],
+            Expression::And(parts) | Expression::Or(parts) | Expression::Call(_, parts) => {
+                parts.iter().collect()
+            }
+        }
+    }
+}
+
 /// A literal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {

@@ -5,6 +5,7 @@
 //! the matcher. [`functions`] also serves the model's reference: an expression of the model is made of
 //! the same functions.
 
+pub mod duckdb;
 pub mod expression;
 pub mod functions;
 pub mod moments;

@@ -17,31 +17,12 @@ enum Place {
     Primary,
 }
 
-/// The query. Calm dice (seed 0) give the plain form.
+/// The query, with operators behind it that change nothing. Calm dice (seed 0) give the plain form.
 pub fn print(condition: &Expression, seed: u64) -> String {
-    let mut printer = Printer {
-        dice: Dice::new(seed),
-        calm: seed == 0,
-        lets: String::new(),
-        steps: String::new(),
-        names: 0,
-    };
-    let mut steps = Vec::new();
-    let split = match condition {
-        Expression::And(parts) if parts.len() > 1 && printer.chance(30) => parts.clone(),
-        other => vec![other.clone()],
-    };
-    for part in &split {
-        let mut text = String::new();
-        printer.expression(part, Place::Or, &mut text);
-        steps.push(format!(
-            "{}| where {text}",
-            std::mem::take(&mut printer.steps)
-        ));
-    }
-    let tail = match printer.chance(30) {
-        false => "",
-        true => printer.dice.pick(&[
+    let mut dice = Dice::new(seed);
+    let mut query = filter(condition, seed, Spellings::All);
+    if seed != 0 && dice.chance(30) {
+        query.push_str(dice.pick(&[
             "| project s, t",
             "| take 10",
             "| limit 5",
@@ -51,13 +32,49 @@ pub fn print(condition: &Expression, seed: u64) -> String {
             "| project-reorder n, s",
             "| distinct s, t",
             "| count",
-        ]),
+        ]));
+    }
+    if seed != 0 && dice.chance(20) {
+        query.push(';');
+    }
+    query
+}
+
+/// The query as far as its last `where`, to be followed by other operators.
+pub fn filter(condition: &Expression, seed: u64, spellings: Spellings) -> String {
+    let mut printer = Printer {
+        spellings,
+        dice: Dice::new(seed),
+        calm: seed == 0,
+        lets: String::new(),
+        steps: String::new(),
+        names: 0,
     };
-    let end = if printer.chance(20) { ";" } else { "" };
-    format!("{}Things\n{}\n{tail}{end}", printer.lets, steps.join("\n"))
+    let split = match condition {
+        Expression::And(parts) if parts.len() > 1 && printer.chance(30) => parts.clone(),
+        other => vec![other.clone()],
+    };
+    let mut steps = String::new();
+    for part in &split {
+        let mut text = String::new();
+        printer.expression(part, Place::Or, &mut text);
+        steps.push_str(&std::mem::take(&mut printer.steps));
+        steps.push_str(&format!("| where {text}\n"));
+    }
+    format!("{}Things\n{steps}", printer.lets)
+}
+
+/// Which spellings of string literals are used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Spellings {
+    /// All.
+    All,
+    /// Neither `h"…"` nor `\u0041`, which `duckdb-kql` does not read.
+    Common,
 }
 
 struct Printer {
+    spellings: Spellings,
     dice: Dice,
     calm: bool,
     /// `let` statements that the query needs.
@@ -374,7 +391,8 @@ impl Printer {
     fn one_text(&mut self, text: &str, out: &mut String) {
         let quote = if self.chance(40) { '\'' } else { '"' };
         let plain = !text.contains(['\n', '\r']);
-        if self.chance(8) {
+        let all = self.spellings == Spellings::All;
+        if all && self.chance(8) {
             out.push('h');
         }
         if plain && self.chance(20) {
@@ -393,7 +411,7 @@ impl Printer {
                     out.push('\\');
                     out.push(character);
                 }
-                _ if self.chance(4) && (character as u32) < 0x10000 => {
+                _ if all && self.chance(4) && (character as u32) < 0x10000 => {
                     out.push_str(&format!("\\u{:04x}", character as u32));
                 }
                 _ => out.push(character),

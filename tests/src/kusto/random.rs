@@ -71,14 +71,15 @@ const JSONS: [&str; 10] = [
 ];
 const REGEXES: [&str; 7] = ["^x", "x.y", "[0-9]+", "(?i)^X", "y$", "", "\\bit\\b"];
 
+/// A condition of about this size.
+pub fn condition_of(size: usize, seed: u64) -> E {
+    let dice = Dice::new(seed);
+    Maker { dice }.condition(size)
+}
+
 /// A condition.
 pub fn condition() -> impl Strategy<Value = E> {
-    (1..6usize, any::<u64>()).prop_map(|(size, seed)| {
-        let mut maker = Maker {
-            dice: Dice::new(seed),
-        };
-        maker.condition(size)
-    })
+    (1..6usize, any::<u64>()).prop_map(|(size, seed)| condition_of(size, seed))
 }
 
 struct Maker {
@@ -538,6 +539,18 @@ impl Maker {
             _ => self.dynamic(size),
         }
     }
+}
+
+/// A record of the table in which every value fits its column.
+pub fn fitting_record(seed: u64) -> Vec<(&'static str, Node)> {
+    let mut dice = Dice::new(seed);
+    let mut members = Vec::new();
+    for (name, kind) in COLUMNS {
+        if !dice.chance(15) {
+            members.push((name, fitting(kind, &mut dice)));
+        }
+    }
+    members
 }
 
 /// A record of the table: a value that fits for most columns, anything for some, none for others.
