@@ -8,6 +8,8 @@ use poseur_matcher::found::Found;
 use poseur_matcher::paths::Paths;
 use poseur_matcher::record::{Handle, Kind, Record};
 use poseur_rule::elastic;
+use poseur_rule::kusto;
+use poseur_rule::model::MAX_DEPTH;
 use poseur_rule::types::Types;
 use poseur_tagger::json::check::check;
 use poseur_tagger::json::document::{Document, Pool};
@@ -159,5 +161,50 @@ pub fn kuery(data: &[u8]) {
             assert_eq!(place.column, 1 + line.chars().count());
             assert_eq!(documents.errors[0].reason, reason);
         }
+    }
+}
+
+/// The Microsoft front end on any text, taken for a query and for a query file: never a panic or a hang; a
+/// query in a file means what it means alone, and its error stands at the same character.
+///
+/// # Panics
+/// If it does not.
+pub fn kusto(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let types = Types::built_in();
+    let alone = kusto::read_query("fuzz.kql", text, &types);
+    let in_file = kusto::read_yaml("fuzz.yml", text, &types);
+    for documents in [&alone, &in_file] {
+        for error in &documents.errors {
+            assert!(!error.reason.is_empty() && !error.reason.contains('\n'));
+            assert!(error.reason.len() < 1000, "{}", error.reason);
+        }
+        for rule in &documents.rules {
+            assert!(rule.condition.depth() <= MAX_DEPTH);
+        }
+    }
+    assert_eq!(alone.rules.len() + alone.errors.len(), 1);
+
+    let control = |c: char| c.is_control() && c != '\n' || c == '\u{feff}';
+    if text.trim().is_empty() || text.contains(control) {
+        return;
+    }
+    let indented: String = text.lines().map(|line| format!("  {line}\n")).collect();
+    let file = format!("id: fuzz\nname: n\nquery: |2\n{indented}");
+    let in_file = kusto::read_yaml("fuzz.yml", &file, &types);
+    match (alone.rules.first(), alone.errors.first()) {
+        (Some(rule), _) => assert_eq!(in_file.rules[0].condition, rule.condition),
+        (None, Some(error)) => {
+            let found = &in_file.errors[0];
+            assert_eq!(found.reason, error.reason);
+            // A block does not keep the blank lines at its end.
+            if error.place.line <= text.trim_end().lines().count() {
+                assert_eq!(found.place.line, error.place.line + 3);
+                assert_eq!(found.place.column, error.place.column + 2);
+            }
+        }
+        (None, None) => {}
     }
 }

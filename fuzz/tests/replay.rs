@@ -39,3 +39,8 @@ fn sigma() {
 fn kuery() {
     replay("kuery", poseur_fuzz::kuery);
 }
+
+#[test]
+fn kusto() {
+    replay("kusto", poseur_fuzz::kusto);
+}

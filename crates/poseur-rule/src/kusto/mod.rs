@@ -37,7 +37,7 @@ impl Refusal {
     fn new(at: usize, reason: impl Into<String>) -> Refusal {
         Refusal {
             at,
-            reason: reason.into(),
+            reason: one_line(reason.into()),
             only_unevaluated: false,
         }
     }
@@ -52,3 +52,19 @@ impl Refusal {
 }
 
 type Result<T> = std::result::Result<T, Refusal>;
+
+/// Longest reason in characters: a name in it may be as long as a file.
+const MAX_REASON: usize = 240;
+
+/// A reason without line breaks, and not too long.
+fn one_line(reason: String) -> String {
+    if reason.len() <= MAX_REASON && !reason.contains(char::is_control) {
+        return reason;
+    }
+    let shown = reason.chars().take(MAX_REASON);
+    let mut line: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() < reason.len() {
+        line.push('…');
+    }
+    line
+}

@@ -135,8 +135,13 @@ fn within(source: &str, at: &Node, offset: usize) -> Option<(usize, usize)> {
     for (number, piece) in before.split('\n').enumerate() {
         // A block's further lines are indented as its first.
         let line = lines.next()?;
-        let start = line.char_indices().nth(at.column - 1).map(|(at, _)| at)?;
-        let rest = &line[start..];
+        // A line that holds nothing may be shorter than the indentation.
+        let start = line.char_indices().nth(at.column - 1).map(|(at, _)| at);
+        let rest = match start {
+            Some(start) => &line[start..],
+            None if line.trim().is_empty() => "",
+            None => return None,
+        };
         let quoted = number == 0 && rest.starts_with(['\'', '"']);
         let rest = &rest[usize::from(quoted)..];
         let tail = rest.strip_prefix(piece)?;
