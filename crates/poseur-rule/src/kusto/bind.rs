@@ -217,6 +217,10 @@ impl<'q> Binder<'q> {
                 self.call(at, function, vec![inner, index_value], ColumnType::Dynamic)
             }
             NodeKind::Call(name, arguments) => self.function(name, arguments),
+            NodeKind::TypeOf(_) => Err(Refusal::new(
+                at,
+                "`typeof` stands only behind the other arguments of `extract`",
+            )),
             NodeKind::Negate(inner) => {
                 let inner = self.bind(inner)?;
                 self.learn(&inner, ColumnType::Real);
@@ -545,7 +549,7 @@ impl<'q> Binder<'q> {
         Ok(Some(values))
     }
 
-    fn function(&mut self, name: &Name, nodes: &[Node]) -> Result<Value> {
+    pub(super) fn function(&mut self, name: &Name, nodes: &[Node]) -> Result<Value> {
         let at = name.at;
         if let Some((before, lambda)) = self.lambdas.get(&name.text).copied()
             && self
@@ -553,7 +557,7 @@ impl<'q> Binder<'q> {
                 .last()
                 .is_none_or(|frame| before < frame.functions)
         {
-            return self.lambda(at, before, lambda, nodes);
+            return self.lambda(name, before, lambda, nodes);
         }
         if let Some(value) = self.special(name, nodes)? {
             return Ok(value);
@@ -586,6 +590,13 @@ impl<'q> Binder<'q> {
         }
         if let (Some(kind), Some(first)) = (signature.wants, arguments.first()) {
             self.learn(first, kind);
+        }
+        if signature.function == Function::Bin {
+            let kind = match arguments[1].kind {
+                ColumnType::TimeSpan => ColumnType::DateTime,
+                _ => ColumnType::Real,
+            };
+            self.learn(&arguments[0], kind);
         }
         self.checked_call(at, signature, arguments)
     }
@@ -646,24 +657,20 @@ impl<'q> Binder<'q> {
     /// A call of a function that the query defines.
     fn lambda(
         &mut self,
-        at: usize,
+        name: &Name,
         functions: usize,
         lambda: &'q Lambda,
         nodes: &[Node],
     ) -> Result<Value> {
         let parameters = &lambda.parameters;
-        if nodes.len() > parameters.len() {
-            return Err(Refusal::new(
-                at,
-                format!("this function takes {} values", parameters.len()),
-            ));
-        }
+        let required = parameters.iter().filter(|one| one.default.is_none());
+        self.count(name, nodes, required.count(), parameters.len())?;
         let mut values = HashMap::new();
         for (position, parameter) in parameters.iter().enumerate() {
             let node = nodes.get(position).or(parameter.default.as_ref());
             let Some(node) = node else {
                 let reason = format!("the parameter `{}` is missing", parameter.name.text);
-                return Err(Refusal::new(at, reason));
+                return Err(Refusal::new(name.at, reason));
             };
             let value = self.bind(node)?;
             self.learn(&value, parameter.kind);

@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::bind::{Binder, described};
 use super::scope::Value;
-use super::syntax::{ListOperator, Name, Node};
+use super::syntax::{ListOperator, Name, Node, NodeKind};
 use super::{Refusal, Result, dynamic, fold, literal};
 use crate::expression::{ColumnType, Expression, Function, Literal};
 use crate::model::Case;
@@ -190,6 +190,11 @@ impl Binder<'_> {
                 _ => {}
             }
         }
+        // Two columns that nothing is known of: only a difference may be one of moments.
+        if [left.kind, right.kind] == [C::Text, C::Text] && function != Function::Subtract {
+            self.learn(&left, C::Real);
+            self.learn(&right, C::Real);
+        }
         let kind = match (function, left.kind, right.kind) {
             (_, C::Long, C::Long) => C::Long,
             (_, C::Long | C::Real, C::Long | C::Real) => C::Real,
@@ -298,6 +303,7 @@ impl Binder<'_> {
                 self.count(name, nodes, 2, 2)?;
                 self.column_if_exists(at, nodes)?
             }
+            "extract" if nodes.len() == 4 => self.typed_extract(name, nodes)?,
             "replace" => {
                 // The older name, with the text last.
                 self.count(name, nodes, 3, 3)?;
@@ -320,6 +326,27 @@ impl Binder<'_> {
             _ => return Ok(None),
         };
         Ok(Some(value))
+    }
+
+    /// `extract(…, typeof(T))`: what is found, converted.
+    fn typed_extract(&mut self, name: &Name, nodes: &[Node]) -> Result<Value> {
+        let NodeKind::TypeOf(kind) = nodes[3].kind else {
+            return Err(Refusal::new(
+                nodes[3].at,
+                "the last argument of `extract` is a type: typeof(long)",
+            ));
+        };
+        let text = self.function(name, &nodes[..3])?;
+        let function = match kind {
+            ColumnType::Text => return Ok(text),
+            ColumnType::Bool => Function::ToBool,
+            ColumnType::Long => Function::ToLong,
+            ColumnType::Real => Function::ToReal,
+            ColumnType::DateTime => Function::ToDateTime,
+            ColumnType::TimeSpan => Function::ToTimeSpan,
+            ColumnType::Dynamic => Function::ParseJson,
+        };
+        self.call(name.at, function, vec![text], kind)
     }
 
     fn emptiness(&mut self, name: &Name, nodes: &[Node], function: Function) -> Result<Value> {

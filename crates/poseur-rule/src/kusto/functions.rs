@@ -38,7 +38,7 @@ const fn signature(
 /// Sorted by name.
 #[rustfmt::skip]
 const EVALUATED: [Signature; 53] = [
-    signature("abs", Function::Abs, 1, 1, None, None),
+    signature("abs", Function::Abs, 1, 1, None, Some(ColumnType::Real)),
     signature("array_index_of", Function::ArrayIndexOf, 2, 2, Some(ColumnType::Long), Some(ColumnType::Dynamic)),
     signature("array_length", Function::ArrayLength, 1, 1, Some(ColumnType::Long), Some(ColumnType::Dynamic)),
     signature("arraylength", Function::ArrayLength, 1, 1, Some(ColumnType::Long), Some(ColumnType::Dynamic)),

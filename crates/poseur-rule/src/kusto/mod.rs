@@ -62,7 +62,9 @@ fn one_line(reason: String) -> String {
         return reason;
     }
     let shown = reason.chars().take(MAX_REASON);
-    let mut line: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = shown
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if line.len() < reason.len() {
         line.push('…');
     }

@@ -8,10 +8,9 @@ use super::syntax::{
 };
 use super::token::{self, Kind};
 use super::{Refusal, Result};
-use crate::expression::ColumnType;
 
 /// Operators that look across records or tables, or make several records of one.
-const ACROSS: [&str; 34] = [
+const ACROSS: [&str; 33] = [
     "assert-schema",
     "evaluate",
     "execute-and-cache",
@@ -35,7 +34,6 @@ const ACROSS: [&str; 34] = [
     "mv-expand",
     "mvapply",
     "mvexpand",
-    "parse-kv",
     "partition",
     "print",
     "range",
@@ -49,7 +47,7 @@ const ACROSS: [&str; 34] = [
 ];
 
 /// Operators about one record that Poseur does not evaluate.
-const UNSUPPORTED: [&str; 3] = ["parse", "parse-where", "project-by-names"];
+const UNSUPPORTED: [&str; 4] = ["parse", "parse-kv", "parse-where", "project-by-names"];
 
 /// What `render` draws.
 const CHARTS: [&str; 20] = [
@@ -109,7 +107,7 @@ pub(super) fn query(text: &str) -> Result<Query> {
             _ => table = Some(parser.pipeline()?),
         }
         if !parser.eat(";") && !matches!(parser.peek().kind, Kind::End) {
-            return parser.unexpected("`|` or `;`");
+            return parser.unexpected("`|` or `;` (a file holds one query)");
         }
     }
     let Some((table, operators)) = table else {
@@ -249,12 +247,7 @@ impl Parser<'_> {
                 "a function of a table looks across records",
             ));
         }
-        let word = self.word().unwrap_or_default();
-        let Some(kind) = ColumnType::from_word(word).filter(|_| !matches!(word, "uuid" | "int32"))
-        else {
-            return self.unexpected("a type, such as string or long");
-        };
-        self.advance();
+        let kind = self.type_name()?;
         let default = match self.eat("=") {
             true => Some(self.expression()?),
             false => None,

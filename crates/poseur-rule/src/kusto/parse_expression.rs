@@ -5,7 +5,7 @@ use super::names::is_name;
 use super::syntax::{ListOperator, Name, Node, NodeKind};
 use super::token::{Kind, Token};
 use super::{Refusal, Result, dynamic};
-use crate::expression::{Function, Literal};
+use crate::expression::{ColumnType, Function, Literal};
 use crate::model::{Case, MAX_DEPTH};
 
 /// Reads a query's tokens.
@@ -377,6 +377,13 @@ impl<'q> Parser<'q> {
                 );
                 Err(Refusal::new(at, reason))
             }
+            Kind::Name("typeof") if self.peek_at(1).kind == Kind::Sign("(") => {
+                self.advance();
+                self.advance();
+                let kind = self.type_name()?;
+                self.expect(")")?;
+                leaf(NodeKind::TypeOf(kind))
+            }
             Kind::Name(word) if is_name(word) => {
                 let name = Name {
                     at,
@@ -415,6 +422,20 @@ impl<'q> Parser<'q> {
         self.expect(")")?;
         let (at, depth) = (name.at, deepest(&arguments));
         node(at, depth, NodeKind::Call(name, arguments))
+    }
+
+    /// The name of a type.
+    pub(super) fn type_name(&mut self) -> Result<ColumnType> {
+        let word = self.word().unwrap_or_default();
+        // Aliases that other statements of Kusto take.
+        let kind = ColumnType::from_word(word).filter(|_| !matches!(word, "uuid" | "int32"));
+        match kind {
+            Some(kind) => {
+                self.advance();
+                Ok(kind)
+            }
+            None => self.unexpected("a type, such as string or long"),
+        }
     }
 
     /// Neighbouring string literals as one.

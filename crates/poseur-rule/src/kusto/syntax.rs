@@ -133,6 +133,8 @@ pub(super) enum NodeKind {
     /// `a[b]`
     Index(Box<Node>, Box<Node>),
     Call(Name, Vec<Node>),
+    /// `typeof(long)`, as an argument of `extract`.
+    TypeOf(ColumnType),
     /// `-a`
     Negate(Box<Node>),
     And(Vec<Node>),
