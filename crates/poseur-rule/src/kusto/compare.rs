@@ -361,7 +361,7 @@ impl Binder<'_> {
 
     fn choice(&mut self, name: &Name, nodes: &[Node]) -> Result<Value> {
         self.count(name, nodes, 3, 129)?;
-        if nodes.len() % 2 == 0 {
+        if nodes.len().is_multiple_of(2) {
             let reason =
                 "`case` takes pairs of a condition and a value, and one value for the rest";
             return Err(Refusal::new(name.at, reason));
