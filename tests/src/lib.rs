@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod kuery;
 pub mod kusto;
 pub mod reference;
+pub mod rules;
 pub mod splicing;
 pub mod strategies;
 pub mod tagging;

@@ -16,7 +16,7 @@ mod message_events;
 mod names;
 mod padding;
 mod record;
-mod rng;
+pub(crate) mod rng;
 mod shapes;
 mod sharepoint;
 mod teams;

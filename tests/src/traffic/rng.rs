@@ -7,7 +7,7 @@ use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
 
 /// A seeded generator with the few draws the traffic needs.
 #[derive(Clone)]
-pub(super) struct Rng(Xoshiro256PlusPlus);
+pub(crate) struct Rng(Xoshiro256PlusPlus);
 
 impl Rng {
     pub fn new(seed: u64) -> Self {
@@ -55,7 +55,7 @@ impl Rng {
 
 /// A GUID as its 36 lower-case characters.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Guid([u8; 36]);
+pub(crate) struct Guid([u8; 36]);
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
