@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use poseur_matcher::{Matcher, schema};
+use poseur_rule::model::Rule;
 use poseur_tagger::{TagOptions, Tagger};
 use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES, NAME_WORDS, RULE_A};
+use poseur_tests::rules::{Generated, Options, generate};
 use poseur_tests::traffic::{Config, DEFAULT_AT, Kind, Shape, Truths, generate_bytes};
 use serde_json::{Value, json};
 
@@ -67,12 +69,47 @@ impl Traffic {
 /// # Panics
 /// Never: the built-in rules compile.
 pub fn tagger() -> Tagger {
-    let rules = poseur_rule::pack::built_in();
+    tagger_with(&[])
+}
+
+/// The built-in rules and these.
+pub fn with_built_in(more: &[Rule]) -> Vec<Rule> {
+    let mut rules = poseur_rule::pack::built_in();
+    rules.extend_from_slice(more);
+    rules
+}
+
+/// A tagger with the built-in rules and others.
+///
+/// # Panics
+/// If these do not compile.
+pub fn tagger_with(more: &[Rule]) -> Tagger {
+    let rules = with_built_in(more);
     let matcher = Matcher::new(rules, Vec::new(), schema::built_in(), None);
     Tagger::new(
-        Arc::new(matcher.expect("the built-in rules compile")),
+        Arc::new(matcher.expect("the rules compile")),
         TagOptions::default(),
     )
+}
+
+/// Five hundred generated rules, the built-in ones included. None matches Teams traffic.
+pub fn five_hundred(options: Options) -> Vec<Rule> {
+    let options = Options {
+        count: 498,
+        ..options
+    };
+    generate(&options).iter().map(Generated::rule).collect()
+}
+
+/// A rule without a literal that matching records hold: with it every record is walked.
+pub fn walker() -> Rule {
+    let walkers = Options {
+        count: 1,
+        o365: 1.0,
+        unwitnessed: 1.0,
+        ..Options::default()
+    };
+    generate(&walkers)[0].rule()
 }
 
 /// Buffers as a stream would hand them over: whole lines, about a mebibyte.

@@ -60,7 +60,7 @@ pub fn sigma_rules(text: &str) -> Vec<Rule> {
 /// A Sigma rule: its id, what follows `detection:` (indented), and further top-level lines.
 pub fn sigma_rule(id: &str, detection: &str, more: &str) -> Vec<Rule> {
     sigma_rules(&format!(
-        "title: Rule {id}\nid: {id}\nlogsource: {{product: test}}\ndetection:\n{detection}\n{more}"
+        "title: Rule {id}\nid: {id}\nlogsource: {{category: test}}\ndetection:\n{detection}\n{more}"
     ))
 }
 

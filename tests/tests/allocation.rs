@@ -281,7 +281,7 @@ fn odd_rules() -> Vec<Rule> {
         r#"
 title: Regex, network, wildcards
 id: a
-logsource: {product: test}
+logsource: {category: test}
 detection:
   s:
     name|re: '^h[ae]lp.*desk$'
@@ -293,7 +293,7 @@ fields: [name, address, path, count, list, missing]
 ---
 title: Keywords and other fields
 id: b
-logsource: {product: test}
+logsource: {category: test}
 detection:
   words: [help, 'd*k']
   same:
@@ -302,7 +302,7 @@ detection:
 ---
 title: Negations
 id: c
-logsource: {product: test}
+logsource: {category: test}
 detection:
   s:
     gone: null
@@ -313,7 +313,7 @@ detection:
 ---
 title: Addresses of raw records
 id: d
-logsource: {product: test}
+logsource: {category: test}
 detection:
   s:
     source.ip|cidr: 192.0.2.0/24

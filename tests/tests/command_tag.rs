@@ -362,7 +362,7 @@ fn exceptions_suppress_matches() {
     );
     folder.file(
         "rules/filter.yml",
-        "title: Not these\nid: 33333333-3333-4333-8333-333333333333\nlogsource: {product: any}\nfilter:\n  rules: [11111111-1111-4111-8111-111111111111]\n  sel: {shape: round}\n  condition: not sel\n",
+        "title: Not these\nid: 33333333-3333-4333-8333-333333333333\nlogsource: {category: any}\nfilter:\n  rules: [11111111-1111-4111-8111-111111111111]\n  sel: {shape: round}\n  condition: not sel\n",
     );
     let input = "{\"colour\":\"red\"}\n{\"colour\":\"red\",\"shape\":\"round\"}\n";
     let ran = tag(&["--rules", &rules, "-q"], input).expect(0);

@@ -1166,9 +1166,9 @@ fn a_party_counts_though_the_alternatives_lie_elsewhere() {
 #[test]
 fn rules_that_are_about_nobody_are_about_whoever_acted() {
     let rules = sigma_rules(
-        "title: N\nid: n\nlogsource: {product: x}\ndetection:\n  s: {event.action: ChatCreated}\n  \
+        "title: N\nid: n\nlogsource: {category: x}\ndetection:\n  s: {event.action: ChatCreated}\n  \
          t: {o365.audit.Members: Nobody}\n  condition: s and not t\n---\n\
-         title: M\nid: m\nlogsource: {product: x}\ndetection:\n  s:\n    IsExternalThread: true\n    \
+         title: M\nid: m\nlogsource: {category: x}\ndetection:\n  s:\n    IsExternalThread: true\n    \
          RecipientDetails: null\n  condition: s\n",
     );
     let matcher = compile(rules, load("- {id: e, reason: r, domain: msp.example}"));

@@ -465,13 +465,13 @@ fn parsed(output: &str) -> Value {
 #[test]
 fn several_rules() {
     let rules = sigma_rules(
-        "title: One\nid: one\nlogsource: {product: x}\ndetection:\n  s: {a: 1}\n  condition: s\n\
+        "title: One\nid: one\nlogsource: {category: x}\ndetection:\n  s: {a: 1}\n  condition: s\n\
          level: low\ntags: [attack.t1001, attack.t1002.003, attack.execution]\nfields: [a, b]\n\
          poseur: {risk_score: 80}\n---\n\
-         title: Two \"2\"\nid: two\nlogsource: {product: x}\ndetection:\n  s: {a: 1, b: x}\n  condition: s\n\
+         title: Two \"2\"\nid: two\nlogsource: {category: x}\ndetection:\n  s: {a: 1, b: x}\n  condition: s\n\
          level: critical\ntags: [attack.t1002.003, attack.t1003]\nfields: [b, c]\n\
          poseur: {risk_score: 7}\n---\n\
-         title: Three\nid: three\nlogsource: {product: x}\ndetection:\n  s: {a: 2}\n  condition: s\n\
+         title: Three\nid: three\nlogsource: {category: x}\ndetection:\n  s: {a: 2}\n  condition: s\n\
          level: high\nfields: [d]\n",
     );
     let line = r#"{"a":1,"b":"x","c":null,"d":4}"#;

@@ -1,9 +1,12 @@
 //! Tags generated traffic over and over, for profilers and quick looks:
-//! `throughput teams|escapes|candidates|matching|events [SECONDS] [MEGABYTES]`.
+//! `throughput teams|escapes|candidates|matching|events|rules [SECONDS] [MEGABYTES]`. `rules` compares two rules
+//! with five hundred, turn by turn.
 
 use std::time::{Duration, Instant};
 
-use poseur_benches::{Traffic, chunks, tagger};
+use poseur_benches::{Traffic, chunks, five_hundred, tagger, tagger_with, walker, with_built_in};
+use poseur_matcher::{Matcher, schema};
+use poseur_tests::rules::Options;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -11,6 +14,9 @@ fn main() {
     let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
     let seconds = number(arguments.next()).unwrap_or(3);
     let bytes = number(arguments.next()).unwrap_or(100) as usize * 1_000_000;
+    if kind == "rules" {
+        return compare(seconds, bytes);
+    }
     let traffic = match kind.as_str() {
         "teams" => Traffic::teams(bytes, 0.0),
         "escapes" => Traffic::teams(bytes, 0.05),
@@ -19,7 +25,7 @@ fn main() {
         "events" => Traffic::message_events(bytes),
         _ => {
             eprintln!(
-                "usage: throughput teams|escapes|candidates|matching|events [SECONDS] [MEGABYTES]"
+                "usage: throughput teams|escapes|candidates|matching|events|rules [SECONDS] [MEGABYTES]"
             );
             std::process::exit(2);
         }
@@ -57,4 +63,54 @@ fn main() {
         rate(copying),
         rate(counting)
     );
+}
+
+/// Two rules against five hundred on Teams traffic, turn by turn so that both meet the same machine.
+fn compare(seconds: u64, bytes: usize) {
+    let traffic = Traffic::teams(bytes, 0.0);
+    let modes = [
+        ("passed by", vec![], five_hundred(Options::default())),
+        ("walked", vec![walker()], five_hundred(Options::walking())),
+    ];
+    for (name, few, many) in modes {
+        let mut taggers = [tagger_with(&few), tagger_with(&many)];
+        let mut best = [Duration::MAX; 2];
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            for (tagger, best) in taggers.iter_mut().zip(&mut best) {
+                let before = tagger.counts().matched;
+                let start = Instant::now();
+                for chunk in chunks(&traffic.bytes) {
+                    std::hint::black_box(tagger.tag(chunk, Traffic::now()).is_unchanged());
+                }
+                *best = start.elapsed().min(*best);
+                assert_eq!(tagger.counts().matched - before, traffic.truths.matches_a);
+            }
+        }
+        let rate = best.map(|time| traffic.bytes.len() as f64 / time.as_secs_f64() / 1e9);
+        for (tagger, rate) in taggers.iter().zip(rate) {
+            let counts = tagger.counts();
+            let share = counts.candidates as f64 / counts.records as f64;
+            let candidates = tagger.candidates();
+            println!(
+                "{name}: {rate:.2} GB/s, {:.1} % walked, {} literals by {}",
+                share * 100.0,
+                candidates.literals().len(),
+                candidates.method(),
+            );
+        }
+        println!("{name}: {:.2} times as slow", rate[0] / rate[1]);
+    }
+    let rules = with_built_in(&five_hundred(Options::default()));
+    let mut best = Duration::MAX;
+    for _ in 0..10 {
+        let (rules, schemas) = (rules.clone(), schema::built_in());
+        let start = Instant::now();
+        let matcher = Matcher::new(rules, Vec::new(), schemas, None);
+        std::hint::black_box(poseur_tagger::candidates::Candidates::new(
+            matcher.expect("rules that compile").witnesses(),
+        ));
+        best = best.min(start.elapsed());
+    }
+    println!("compiling 500 rules: {best:.1?}");
 }

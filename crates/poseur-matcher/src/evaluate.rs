@@ -75,7 +75,6 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         state.fields.reset(plan.predicates.fields.len());
         state.asked.reset(plan.nested.len());
         state.held.reset(plan.nested.len());
-        state.one.reset(plan.predicates.list.len());
         Evaluation {
             plan,
             schema,

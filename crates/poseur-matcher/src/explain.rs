@@ -29,7 +29,9 @@ pub struct Explanation {
 pub struct RuleExplanation {
     /// Index into [`Matcher::rules`].
     pub rule: usize,
-    /// The rule's condition holds. Exceptions may still suppress the match.
+    /// The rule is tried on such records: as far as is known, they are of the logs it is for.
+    pub tried: bool,
+    /// The rule is tried and its condition holds. Exceptions may still suppress the match.
     pub holds: bool,
     /// Its condition.
     pub clause: Explained,
@@ -120,6 +122,10 @@ impl Judge for Explain<'_> {
             Evaluation::new(plan, schema, record, root, found, self.now, &mut self.state);
         let rules = (0..self.matcher.rules().len()).map(|rule| RuleExplanation {
             rule,
+            tried: schema
+                .schema
+                .sources
+                .admit(&self.matcher.rules()[rule].log_source),
             // The answer is the one a decision gives; the clauses are the same predicates in the
             // author's order.
             holds: evaluation.holds(&schema.programs[rule]),

@@ -223,6 +223,13 @@ impl FieldPlan {
         present.take(limit)
     }
 
+    /// Whether there may be values: false if nothing stands where they would come from.
+    #[inline]
+    pub fn may_have_values(&self, found: &Found) -> bool {
+        let listed = matches!(self.reading, Reading::Listed | Reading::Column(_));
+        !listed || self.absent.is_some() || self.sources.iter().any(|&path| found.has(path))
+    }
+
     /// The raw values of the field, before type and derivation.
     pub fn raw_values<'a>(&'a self, found: &'a Found) -> impl Iterator<Item = Handle> + 'a {
         self.present_sources(found)
@@ -373,6 +380,12 @@ impl FieldPlan {
                 }
                 let renamed = self.is_renamed(record, found, derived);
                 let text = record.text(value, decoded);
+                // What is not renamed is the value itself; all else that is derived is text.
+                if let Derive::Rename { entries, .. } = &self.derive
+                    && !(renamed && entries.iter().any(|(from, _)| from.as_bytes() == text))
+                {
+                    return visit(Scalar { kind, text }, Some(value));
+                }
                 match derive(&self.derive, kind, text, renamed, derived) {
                     Some(text) => visit(text_scalar(text), Some(value)),
                     None => ControlFlow::Continue(()),

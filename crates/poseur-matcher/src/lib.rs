@@ -3,11 +3,13 @@
 pub mod bits;
 mod column;
 mod derive;
+pub mod dispatch;
 pub mod equalities;
 pub mod evaluate;
 pub mod explain;
 pub mod field;
 pub mod found;
+pub mod hash;
 pub mod json;
 pub mod keywords;
 pub mod kusto;

@@ -205,6 +205,8 @@ pub struct Scratch {
 struct Decision {
     state: State,
     texts: Texts,
+    /// Numbers of the rules that the record is tried on.
+    tried: Vec<u32>,
     report: Found,
     satisfied: Vec<PredicateId>,
     trust: TrustScratch,
@@ -220,6 +222,7 @@ impl Scratch {
             decision: Decision {
                 state: State::default(),
                 texts: Texts::default(),
+                tried: Vec::new(),
                 report: Found::new(matcher.plan.report_paths.len()),
                 satisfied: Vec::new(),
                 trust: TrustScratch::new(&matcher.plan),
@@ -260,6 +263,7 @@ impl Judge for Decide<'_> {
         let Decision {
             state,
             texts,
+            tried,
             report,
             satisfied,
             trust,
@@ -267,10 +271,20 @@ impl Judge for Decide<'_> {
             with_summary,
         } = &mut **decision;
         let plan = &matcher.plan;
+        let object = Object {
+            record,
+            root,
+            found,
+            now: *now,
+        };
+        schema.dispatch.rules(&schema.fields, object, texts, tried);
+        if tried.is_empty() {
+            return Ok(());
+        }
         let mut evaluation = Evaluation::new(plan, schema, record, root, found, *now, state);
         let mut reported = false;
-        for (rule, program) in schema.programs[..matcher.rules.len()].iter().enumerate() {
-            if !evaluation.holds(program) {
+        for rule in tried.iter().map(|&rule| rule as usize) {
+            if !evaluation.holds(&schema.programs[rule]) {
                 continue;
             }
             if !reported {

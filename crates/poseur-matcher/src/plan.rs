@@ -1,7 +1,10 @@
 //! Rules × schemas, compiled once: what to look for in a record, and what to make of it.
 
+use jiff::Timestamp;
 use poseur_rule::model::{Case, Condition, Field, Part, Pattern, Rule, Test};
 
+use crate::bits::Bits;
+use crate::dispatch::Dispatch;
 use crate::field::{FieldPlan, text_scalar};
 use crate::kusto::Expression;
 use crate::paths::{PathId, Paths};
@@ -53,8 +56,10 @@ pub struct SchemaPlan {
     pub(crate) fields: Vec<FieldPlan>,
     /// By number of a condition on objects: where these are.
     pub(crate) objects: Vec<FieldPlan>,
-    /// By rule.
+    /// By rule, then by condition of an exception. Rules for other logs never hold.
     pub(crate) programs: Vec<Node>,
+    /// Which rules to try.
+    pub(crate) dispatch: Dispatch,
     /// By context name.
     pub(crate) context: Vec<FieldPlan>,
     pub(crate) summary: SummaryPlan,
@@ -208,6 +213,7 @@ impl Plan {
         let (mut paths, mut report_paths) = (Paths::default(), Paths::default());
         let shapes = Shapes::new(&schemas, forced, &mut paths);
         let wanted = Wanted {
+            rules,
             predicates: &predicates,
             sets: &sets,
             expressions: &expressions,
@@ -342,6 +348,7 @@ fn compile_expressions(predicates: &Predicates) -> Result<Vec<Option<Expression>
 /// What is compiled for every schema.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
+    rules: &'a [Rule],
     predicates: &'a Predicates,
     sets: &'a [PredicateSet],
     /// By field.
@@ -361,6 +368,7 @@ impl SchemaPlan {
         report_paths: &mut Paths,
     ) -> SchemaPlan {
         let Wanted {
+            rules,
             predicates,
             sets,
             expressions,
@@ -387,20 +395,38 @@ impl SchemaPlan {
                 (Field::Any | Field::Value(_), None) => FieldPlan::any(),
             })
             .collect();
+        // By field: what holds for its value, if that is the same in every record.
+        let constants = fields.iter().zip(sets).map(|(field, set)| {
+            let mut bits = Bits::default();
+            bits.reset(predicates.list.len());
+            let text = field.constant()?;
+            set.test(
+                text_scalar(text.as_bytes()),
+                Timestamp::UNIX_EPOCH,
+                &mut bits,
+            );
+            Some(bits)
+        });
+        let constants: Vec<Option<Bits>> = constants.collect();
         let constant = |id: PredicateId| {
-            let field = predicates.list[id as usize].field;
-            let text = fields[field].constant()?;
-            match &predicates.list[id as usize].predicate.test {
+            let numbered = &predicates.list[id as usize];
+            let bits = constants[numbered.field].as_ref()?;
+            match numbered.predicate.test {
                 Test::SameAs { .. } => None,
                 Test::Null => Some(false),
-                _ => Some(sets[field].holds_for(id, text_scalar(text.as_bytes()))),
+                _ => Some(bits.has(id)),
             }
         };
         let cost = |id: PredicateId| fields[predicates.list[id as usize].field].cost();
-        let programs = clauses
-            .iter()
-            .map(|clause| Node::compile(clause, &constant, &cost))
-            .collect();
+        let compile = |(number, clause)| {
+            let rule: Option<&Rule> = rules.get(number);
+            if rule.is_some_and(|rule| !schema.sources.admit(&rule.log_source)) {
+                return Node::Constant(false);
+            }
+            Node::compile(clause, &constant, &cost)
+        };
+        let programs: Vec<Node> = clauses.iter().enumerate().map(compile).collect();
+        let dispatch = Dispatch::new(&programs[..rules.len()], predicates, &fields);
         let mut plans = |names: &[String]| -> Vec<FieldPlan> {
             let plans = names
                 .iter()
@@ -475,6 +501,7 @@ impl SchemaPlan {
             fields,
             objects,
             programs,
+            dispatch,
             context,
             summary,
             parties,

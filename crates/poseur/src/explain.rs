@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use poseur_matcher::Matcher;
-use poseur_matcher::explain::{Explained, Explanation, What};
+use poseur_matcher::explain::{Explained, Explanation, RuleExplanation, What};
 use poseur_matcher::record::{Handle, Unreadable};
 use poseur_matcher::verdict::{Suppressed, Verdict};
 use poseur_rule::exception::Exception;
@@ -226,10 +226,7 @@ impl Explainer {
                     self.signs.mark(explained.holds),
                     harmless(&rule.id),
                     harmless(&rule.title),
-                    paint.of(
-                        Colour::Bold,
-                        self.outcome(explained.rule, explained.holds, decided)
-                    ),
+                    paint.of(Colour::Bold, self.outcome(explained, decided)),
                 ));
                 self.clause(&explained.clause, "", false, 2, &mut out);
             }
@@ -237,9 +234,13 @@ impl Explainer {
         out.into_bytes()
     }
 
-    /// What became of a rule whose condition holds.
-    fn outcome(&self, rule: usize, holds: bool, decided: Option<&Decided>) -> String {
-        if !holds {
+    /// What became of a rule that is not tried, or whose condition holds.
+    fn outcome(&self, explained: &RuleExplanation, decided: Option<&Decided>) -> String {
+        let rule = explained.rule;
+        if !explained.tried {
+            return ": not tried, it is for other logs".to_owned();
+        }
+        if !explained.holds {
             return String::new();
         }
         let exceptions = self.exceptions(rule, decided).map(|exception| {
@@ -390,6 +391,7 @@ impl Explainer {
                         object(out, |o| {
                             o.text("rule", &rule.id);
                             o.text("title", &rule.title);
+                            o.truth("tried", explained.tried);
                             o.truth("holds", explained.holds);
                             o.truth("matched", explained.holds && matched);
                             let exceptions = self.exceptions(explained.rule, decided);

@@ -400,7 +400,10 @@ fn columns(record: &Value, field: &str, under: &str) -> Values {
 
 fn o365(record: &Value, field: &str) -> Values {
     match field {
-        "data_stream.dataset" => vec![Scalar::Text(b"o365.audit".to_vec())].into(),
+        "data_stream.dataset" | "event.dataset" => {
+            vec![Scalar::Text(b"o365.audit".to_vec())].into()
+        }
+        "event.module" => vec![Scalar::Text(b"o365".to_vec())].into(),
         "event.action" => action(record),
         "event.provider" => keyword(record, "Workload"),
         "event.id" => keyword(record, "Id"),

@@ -5,6 +5,7 @@
 
 mod families;
 mod query;
+mod records;
 
 use poseur_rule::error::Place;
 use poseur_rule::model::{Language, Level, LogSource, Origin, Rule};

@@ -16,7 +16,7 @@ use super::{Line, styles};
 use crate::reference::rules::rule;
 
 /// Names that the records below hold values under, in one shape or another.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 30] = [
     "a",
     "b",
     "b.c",
@@ -39,6 +39,8 @@ const FIELDS: [&str; 28] = [
     "organization.id",
     "source.ip",
     "data_stream.dataset",
+    "event.dataset",
+    "event.module",
     "RecipientDetails",
     "IsExternalThread",
     "Subject",

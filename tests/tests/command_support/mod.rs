@@ -236,7 +236,7 @@ pub fn row(timestamp: &str) -> String {
 /// A rule in Sigma, for records whose `field` has a value.
 pub fn rule(id: &str, title: &str, field: &str, value: &str) -> String {
     format!(
-        "title: {title}\nid: {id}\nlogsource: {{product: any}}\nlevel: low\ndetection:\n  sel:\n    {field}: {value}\n  condition: sel\n"
+        "title: {title}\nid: {id}\nlogsource: {{category: any}}\nlevel: low\ndetection:\n  sel:\n    {field}: {value}\n  condition: sel\n"
     )
 }
 

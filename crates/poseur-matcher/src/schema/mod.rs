@@ -5,10 +5,12 @@
 //! to them, or whole schemas, with files of the same form.
 
 mod parse;
+mod sources;
 
 use poseur_rule::error::LoadError;
 
 pub use parse::parse;
+pub use sources::Sources;
 
 /// Where the fields of one shape of record are found.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,8 @@ pub struct Schema {
     pub parties: Vec<Party>,
     /// Path of the tenant ids of everybody who takes part.
     pub tenants: Option<String>,
+    /// Which logs such records come from.
+    pub sources: Sources,
     /// Fields whose values tell records apart best: an equality on one of them is what the
     /// candidate search looks for.
     pub discriminating: Vec<String>,
@@ -315,6 +319,9 @@ pub fn add(schemas: &mut Vec<Schema>, file: &str, text: &str) -> Result<(), Vec<
         known.payload.texts.extend(new.payload.texts);
         known.payload.elements.extend(new.payload.elements);
         known.discriminating.extend(new.discriminating);
+        known.sources.products.extend(new.sources.products);
+        known.sources.datasets.extend(new.sources.datasets);
+        known.sources.tables.extend(new.sources.tables);
         known.below = new.below.or(known.below.take());
         known.tenants = new.tenants.or(known.tenants.take());
         known.source = format!(

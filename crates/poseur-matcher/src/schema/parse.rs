@@ -3,7 +3,7 @@
 use poseur_rule::error::LoadError;
 use poseur_rule::yaml::{self, Node, Reader};
 
-use super::{Derive, FieldKind, FieldRule, Lookup, Mark, Party, Payload, Schema, Summary};
+use super::{Derive, FieldKind, FieldRule, Lookup, Mark, Party, Payload, Schema, Sources, Summary};
 
 /// Reads the schemas of a file: one a document.
 ///
@@ -33,6 +33,7 @@ fn schema(reader: &mut Reader, node: &Node, source: &str) -> Option<Schema> {
         "fields",
         "parties",
         "tenants",
+        "sources",
         "discriminating",
         "summary",
         "payload",
@@ -53,6 +54,7 @@ fn schema(reader: &mut Reader, node: &Node, source: &str) -> Option<Schema> {
         families: Vec::new(),
         parties: Vec::new(),
         tenants: optional(reader, node, "tenants"),
+        sources: sources(reader, node),
         discriminating: names(reader, node, "discriminating"),
         summary: summary(reader, node),
         payload: payload(reader, node),
@@ -266,6 +268,20 @@ fn party(reader: &mut Reader, node: &Node) -> Option<Party> {
         tenant: optional(reader, node, "tenant"),
         member,
     })
+}
+
+fn sources(reader: &mut Reader, node: &Node) -> Sources {
+    let Some(node) = node.get("sources") else {
+        return Sources::default();
+    };
+    if let Some(entries) = reader.map(node, "sources") {
+        reader.known_keys(entries, &["product", "dataset", "table"], "sources");
+    }
+    Sources {
+        products: names(reader, node, "product"),
+        datasets: names(reader, node, "dataset"),
+        tables: names(reader, node, "table"),
+    }
 }
 
 fn summary(reader: &mut Reader, node: &Node) -> Summary {
