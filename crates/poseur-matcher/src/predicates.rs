@@ -53,6 +53,7 @@ enum One {
     Compare(Comparison, Number),
     Cidr(Network),
     Time(Comparison, Moment),
+    Within(Moment, Moment),
     Ordered(Comparison, Box<[u8]>),
 }
 
@@ -131,6 +132,7 @@ impl PredicateSet {
             }
             Test::Cidr(network) => One::Cidr(unmapped(*network)),
             Test::Time(comparison, moment) => One::Time(*comparison, *moment),
+            Test::Within { from, to } => One::Within(*from, *to),
             Test::Ordered(comparison, limit) => One::Ordered(*comparison, limit.as_bytes().into()),
             Test::Term { text, .. } if text.is_empty() => {
                 self.every.push(bit);
@@ -285,16 +287,25 @@ impl One {
                 stands(*comparison, order)
             }
             One::Cidr(network) => address(value.text).is_some_and(|ip| inside(ip, network)),
-            One::Time(comparison, moment) => {
-                let moment = match moment {
-                    Moment::At(moment) => *moment,
-                    Moment::FromNow(offset) => now.as_nanosecond() + offset,
-                };
-                time::parse(value.text)
-                    .filter(|_| value.kind == Kind::Text)
-                    .is_some_and(|then| stands(*comparison, then.cmp(&moment)))
+            One::Time(comparison, limit) => {
+                moment(value).is_some_and(|then| stands(*comparison, then.cmp(&fixed(*limit, now))))
             }
+            One::Within(from, to) => moment(value)
+                .is_some_and(|then| (fixed(*from, now)..fixed(*to, now)).contains(&then)),
         }
+    }
+}
+
+/// The moment that a text is, in nanoseconds since 1970.
+fn moment(value: Scalar<'_>) -> Option<i128> {
+    time::parse(value.text).filter(|_| value.kind == Kind::Text)
+}
+
+/// A moment in nanoseconds since 1970.
+fn fixed(moment: Moment, now: Timestamp) -> i128 {
+    match moment {
+        Moment::At(moment) => moment,
+        Moment::FromNow(offset) => now.as_nanosecond() + offset,
     }
 }
 

@@ -162,7 +162,7 @@ impl SchemaPlan {
         };
         let moves = matches!(
             numbered.predicate.test,
-            Test::SameAs { .. } | Test::Time(_, Moment::FromNow(_))
+            Test::SameAs { .. } | Test::Time(_, Moment::FromNow(_)) | Test::Within { .. }
         );
         match value {
             Some(Value::Null) => false,

@@ -247,6 +247,13 @@ pub enum Test {
     },
     /// The value is a timestamp in this relation to a moment (Kusto's `field > ago(30d)`).
     Time(Comparison, Moment),
+    /// The value is a timestamp from one moment on and before another (kuery's `field: 2026-11-20`).
+    Within {
+        /// The first moment.
+        from: Moment,
+        /// The first moment that is over.
+        to: Moment,
+    },
     /// The text holds this text as a Kusto term: an end that is asked for and is itself alphanumeric
     /// must not touch another alphanumeric character (`has`, `hasprefix`, `hassuffix`).
     Term {

@@ -88,6 +88,7 @@ pub fn keyword(test: &Test) -> String {
         Test::SameAs { field, .. } => field.clone(),
         Test::Ordered(comparison, limit) => format!("{} {limit}", comparison.as_str()),
         Test::Time(comparison, moment) => format!("{} {moment}", comparison.as_str()),
+        Test::Within { from, to } => format!(">= {from} < {to}"),
         Test::Term { text, .. } => text.clone(),
         Test::Words(Words::Any(text) | Words::Phrase(text)) => text.clone(),
         Test::Words(Words::Fits(pattern)) => pattern.keyword(),

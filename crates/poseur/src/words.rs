@@ -64,6 +64,7 @@ pub fn tested(test: &Test) -> String {
             };
             format!("{relation} {moment}")
         }
+        Test::Within { from, to } => format!("is from {from} on and before {to}"),
         Test::Term {
             text,
             case,

@@ -123,11 +123,12 @@ fn satisfied(predicate: &Predicate, subject: Subject<'_>, at: Timestamp) -> bool
             })
         }
         Test::Time(comparison, limit) => any(&|value| {
-            let limit = match limit {
-                Moment::At(limit) => *limit,
-                Moment::FromNow(offset) => at.as_nanosecond() + offset,
-            };
-            nanoseconds(&value.text()).is_some_and(|moment| relation(*comparison, moment, limit))
+            nanoseconds(&value.text())
+                .is_some_and(|moment| relation(*comparison, moment, instant(*limit, at)))
+        }),
+        Test::Within { from, to } => any(&|value| {
+            nanoseconds(&value.text())
+                .is_some_and(|moment| instant(*from, at) <= moment && moment < instant(*to, at))
         }),
         Test::Term {
             text,
@@ -159,6 +160,14 @@ fn has_words(text: &[u8], wanted: &Words) -> bool {
                 .iter()
                 .any(|word| fits(&pattern, Case::Exact, word.as_bytes()))
         }
+    }
+}
+
+/// A moment, in nanoseconds since 1970, when it is now `at`.
+fn instant(moment: Moment, at: Timestamp) -> i128 {
+    match moment {
+        Moment::At(nanoseconds) => nanoseconds,
+        Moment::FromNow(offset) => at.as_nanosecond() + offset,
     }
 }
 

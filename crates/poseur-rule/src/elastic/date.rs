@@ -24,18 +24,18 @@ pub(super) struct Period {
 }
 
 impl Period {
-    /// What a timestamp in this relation to the date satisfies: all of one or two tests.
-    pub(super) fn tests(self, comparison: Comparison) -> Vec<Test> {
-        let since = Test::Time(Comparison::GreaterOrEqual, self.start);
-        let before_start = Test::Time(Comparison::Less, self.start);
-        let before_end = Test::Time(Comparison::Less, self.end);
-        let over = Test::Time(Comparison::GreaterOrEqual, self.end);
+    /// What a timestamp in this relation to the date satisfies.
+    pub(super) fn test(self, comparison: Comparison) -> Test {
+        let Period { start, end } = self;
         match comparison {
-            Comparison::Equal => vec![since, before_end],
-            Comparison::Less => vec![before_start],
-            Comparison::LessOrEqual => vec![before_end],
-            Comparison::Greater => vec![over],
-            Comparison::GreaterOrEqual => vec![since],
+            Comparison::Equal => Test::Within {
+                from: start,
+                to: end,
+            },
+            Comparison::Less => Test::Time(Comparison::Less, start),
+            Comparison::LessOrEqual => Test::Time(Comparison::Less, end),
+            Comparison::Greater => Test::Time(Comparison::GreaterOrEqual, end),
+            Comparison::GreaterOrEqual => Test::Time(Comparison::GreaterOrEqual, start),
         }
     }
 }

@@ -175,20 +175,21 @@ impl<'q> Lexer<'q> {
     /// Adds what an escape outside quotes stands for, and gives its length.
     fn escaped(&self, text: &mut Text) -> Result<usize, Failure> {
         let rest = self.rest();
-        if let Some((unit, length)) = escape(rest) {
-            text.unit(unit);
-            return Ok(length);
-        }
         let behind = &rest[1..];
         if let Some(special) = behind.chars().next().filter(|c| is_special(*c)) {
             text.push(special);
             return Ok(1 + special.len_utf8());
         }
+        // Before the escapes of single letters: `\not` is no line feed.
         for word in ["or", "and", "not"] {
             if let Some(word) = starts_with_word(behind, word) {
                 word.chars().for_each(|c| text.push(c));
                 return Ok(1 + word.len());
             }
+        }
+        if let Some((unit, length)) = escape(rest) {
+            text.unit(unit);
+            return Ok(length);
         }
         Err((
             self.at,

@@ -134,14 +134,6 @@ impl Target {
         })
     }
 
-    /// All of the tests; one alone as it is.
-    fn all(&self, tests: Vec<Test>) -> Condition {
-        one_or(
-            tests.into_iter().map(|test| self.test(test)),
-            Condition::All,
-        )
-    }
-
     fn networks(&self, networks: Vec<Network>) -> Condition {
         let tests = networks.into_iter().map(Test::Cidr);
         one_or(tests.map(|test| self.test(test)), Condition::Any)
@@ -174,7 +166,7 @@ impl Target {
             },
             FieldType::Date => match value {
                 Value::Wildcard(_) => Err(no_wildcards(&name, "dates")),
-                other => Ok(self.all(date::parse(&other.text())?.tests(Comparison::Equal))),
+                other => Ok(self.test(date::parse(&other.text())?.test(Comparison::Equal))),
             },
             FieldType::Number => match value {
                 Value::Wildcard(_) => Err(no_wildcards(&name, "numbers")),
@@ -214,7 +206,7 @@ impl Target {
             FieldType::Ip => self.networks(
                 network::range(comparison, &limit).ok_or_else(|| no_address(&name, &limit))?,
             ),
-            FieldType::Date => self.all(date::parse(&limit)?.tests(comparison)),
+            FieldType::Date => self.test(date::parse(&limit)?.test(comparison)),
             FieldType::Number => self.test(Test::Compare(comparison, number(&name, &limit)?)),
             FieldType::Text => return Err(no_order(&name, "text of many words")),
             FieldType::Boolean => return Err(no_order(&name, "truth values")),

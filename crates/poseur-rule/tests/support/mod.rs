@@ -1,7 +1,7 @@
 //! What the tests of the front ends share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use poseur_rule::model::{Case, Condition, Field, Part, Predicate, Relation, Test};
+use poseur_rule::model::{Case, Condition, Field, Part, Predicate, Relation, Test, Words};
 use poseur_rule::sigma;
 
 /// A Sigma document with this detection, which begins on line 4 and is indented by two.
@@ -109,6 +109,11 @@ fn predicate_text(predicate: &Predicate) -> String {
         Test::Time(comparison, moment) => {
             format!("{field} {} {moment}", comparison.as_str())
         }
+        Test::Within { from, to } => format!("{field} from {from} to {to}"),
+        Test::Ordered(comparison, limit) => format!("{field} {} '{limit}'", comparison.as_str()),
+        Test::Words(Words::Any(text)) => format!("{field} any '{text}'"),
+        Test::Words(Words::Phrase(text)) => format!("{field} phrase '{text}'"),
+        Test::Words(Words::Fits(pattern)) => format!("{field} fits {}", pattern.wildcard()),
         other => format!("{field} {other:?}"),
     }
 }
