@@ -70,8 +70,10 @@ fn each<T>(
 pub(super) enum Target {
     /// All: no field was named.
     Term,
-    /// All: the name is `*`.
-    All,
+    /// All whose names begin so: the name is `*`, below a path or below nothing.
+    All {
+        below: String,
+    },
     Name(String),
     Like(Pattern),
 }
@@ -90,10 +92,8 @@ impl Target {
                 value: Value::Null, ..
             }) => Target::Term,
             Some(literal) => match &literal.value {
-                Value::Wildcard(parts)
-                    if below.is_empty() && parts.iter().all(|part| *part == Part::Run) =>
-                {
-                    Target::All
+                Value::Wildcard(parts) if parts.iter().all(|part| *part == Part::Run) => {
+                    Target::All { below }
                 }
                 Value::Wildcard(parts) => {
                     let below = Part::Literal(below);
@@ -114,7 +114,9 @@ impl Target {
 
     pub(super) fn field(&self) -> Field {
         match self {
-            Target::Term | Target::All => Field::Any,
+            Target::Term => Field::Any,
+            Target::All { below } if below.is_empty() => Field::Any,
+            Target::All { below } => Field::Like(Pattern::starts_with(below)),
             Target::Name(name) => Field::Name(name.clone()),
             Target::Like(pattern) => Field::Like(pattern.clone()),
         }
@@ -123,7 +125,7 @@ impl Target {
     fn kind(&self, types: &Types) -> FieldType {
         match self {
             Target::Name(name) => types.field(name),
-            Target::Term | Target::All | Target::Like(_) => FieldType::Keyword,
+            Target::Term | Target::All { .. } | Target::Like(_) => FieldType::Keyword,
         }
     }
 
@@ -150,7 +152,7 @@ impl Target {
         }
         if value.is_star() {
             return Ok(match self {
-                Target::Term | Target::All => Condition::All(Vec::new()),
+                Target::Term | Target::All { .. } => Condition::All(Vec::new()),
                 Target::Name(_) | Target::Like(_) => self.test(Test::Exists),
             });
         }
