@@ -32,16 +32,23 @@ pub struct PredicateSet {
     contains: Keywords,
     contains_folded: Keywords,
     bools: [Vec<u32>; 2],
+    exists: Vec<u32>,
+    /// Tests that few fields have, which cost the others one look together.
+    rare: Option<Box<Rare>>,
+    others: Vec<(One, u32)>,
+    /// One more than the largest number in the set.
+    bits: usize,
+}
+
+/// See [`PredicateSet::rare`].
+#[derive(Debug, Clone, Default)]
+struct Rare {
     terms: Terms,
     terms_folded: Terms,
     words: WordTests,
     regexes: Regexes,
-    exists: Vec<u32>,
     /// Satisfied by every scalar, whatever its text.
     every: Vec<u32>,
-    others: Vec<(One, u32)>,
-    /// One more than the largest number in the set.
-    bits: usize,
 }
 
 /// A predicate that is tested alone.
@@ -127,7 +134,7 @@ impl PredicateSet {
             }
             Test::Compare(comparison, limit) => One::Compare(*comparison, limit.clone()),
             Test::Regex(source) => {
-                self.regexes.sources.push((source.clone(), bit));
+                self.rare().regexes.sources.push((source.clone(), bit));
                 return;
             }
             Test::Cidr(network) => One::Cidr(unmapped(*network)),
@@ -135,7 +142,7 @@ impl PredicateSet {
             Test::Within { from, to } => One::Within(*from, *to),
             Test::Ordered(comparison, limit) => One::Ordered(*comparison, limit.as_bytes().into()),
             Test::Term { text, .. } if text.is_empty() => {
-                self.every.push(bit);
+                self.rare().every.push(bit);
                 return;
             }
             Test::Term {
@@ -145,14 +152,14 @@ impl PredicateSet {
                 end,
             } => {
                 let terms = match case {
-                    Case::Exact => &mut self.terms,
-                    Case::Ascii => &mut self.terms_folded,
+                    Case::Exact => &mut self.rare().terms,
+                    Case::Ascii => &mut self.rare().terms_folded,
                 };
                 terms.add(text, *start, *end, bit);
                 return;
             }
             Test::Words(words) => {
-                self.words.add(words, bit);
+                self.rare().words.add(words, bit);
                 return;
             }
         };
@@ -165,9 +172,11 @@ impl PredicateSet {
     /// If a regular expression cannot be used, or the keywords are too many for one search.
     pub fn finish(&mut self) -> Result<(), CompileError> {
         self.equals.finish();
-        self.regexes.finish()?;
-        self.terms.finish(Case::Exact)?;
-        self.terms_folded.finish(Case::Ascii)?;
+        if let Some(rare) = &mut self.rare {
+            rare.regexes.finish()?;
+            rare.terms.finish(Case::Exact)?;
+            rare.terms_folded.finish(Case::Ascii)?;
+        }
         self.contains.finish(Case::Exact)?;
         self.contains_folded.finish(Case::Ascii)?;
         Ok(())
@@ -179,7 +188,6 @@ impl PredicateSet {
             return;
         }
         self.exists.iter().for_each(|&bit| bits.set(bit));
-        self.every.iter().for_each(|&bit| bits.set(bit));
         if let Some(truth) = self.truth(value) {
             self.bools[truth as usize]
                 .iter()
@@ -203,15 +211,18 @@ impl PredicateSet {
         self.equals.test(value.text, bits);
         self.contains.test(value.text, bits);
         self.contains_folded.test(value.text, bits);
-        self.terms.test(value.text, bits);
-        self.terms_folded.test(value.text, bits);
-        self.words.test(value.text, bits);
-        self.regexes.test(value.text, bits);
+        if let Some(rare) = &self.rare {
+            rare.test(value.text, bits);
+        }
         for (one, bit) in &self.others {
             if !bits.has(*bit) && one.holds(value, now) {
                 bits.set(*bit);
             }
         }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     fn truth(&self, value: Scalar<'_>) -> Option<bool> {
@@ -233,6 +244,16 @@ pub(crate) fn invalid_regex(source: &str, error: &regex::Error) -> CompileError 
     CompileError::Regex {
         pattern: source.to_owned(),
         reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
+    }
+}
+
+impl Rare {
+    fn test(&self, text: &[u8], bits: &mut Bits) {
+        self.every.iter().for_each(|&bit| bits.set(bit));
+        self.terms.test(text, bits);
+        self.terms_folded.test(text, bits);
+        self.words.test(text, bits);
+        self.regexes.test(text, bits);
     }
 }
 
@@ -399,7 +420,7 @@ mod tests {
         ];
         let tests = sources.map(|source| Test::Regex(source.to_owned()));
         let together = set(&tests);
-        assert!(together.regexes.set.is_some());
+        assert!(together.rare.as_ref().unwrap().regexes.set.is_some());
         for text in [
             "",
             "helpdesk",

@@ -952,3 +952,134 @@ fn a_regex_that_cannot_be_used_is_named() {
     let error = Expression::new(&bad).unwrap_err();
     assert!(matches!(error, CompileError::Regex { pattern, .. } if pattern == "("));
 }
+
+#[test]
+fn whatever_the_arguments_no_function_panics() {
+    use Function as F;
+    let cases = [Case::Exact, Case::Ascii].into_iter();
+    let cased = cases.flat_map(|case| {
+        [
+            F::In(case),
+            F::Contains(case),
+            F::StartsWith(case),
+            F::EndsWith(case),
+            F::Has(case),
+            F::HasAll(case),
+            F::HasPrefix(case),
+            F::HasSuffix(case),
+        ]
+    });
+    let others = [
+        F::And,
+        F::Or,
+        F::Not,
+        F::Equal,
+        F::Less,
+        F::LessOrEqual,
+        F::Greater,
+        F::GreaterOrEqual,
+        F::MatchesRegex,
+        F::Add,
+        F::Subtract,
+        F::Multiply,
+        F::Divide,
+        F::Modulo,
+        F::Negate,
+        F::Bin,
+        F::Abs,
+        F::Member,
+        F::Element,
+        F::ArrayLength,
+        F::ArrayIndexOf,
+        F::SetHasElement,
+        F::BagKeys,
+        F::BagHasKey,
+        F::PackArray,
+        F::ParseJson,
+        F::ToText,
+        F::ToLong,
+        F::ToReal,
+        F::ToBool,
+        F::ToDateTime,
+        F::ToTimeSpan,
+        F::IsEmpty,
+        F::IsNull,
+        F::Iff,
+        F::Case,
+        F::Coalesce,
+        F::ToLower,
+        F::ToUpper,
+        F::StrLen,
+        F::StrCat,
+        F::StrCatDelim,
+        F::Substring,
+        F::Split,
+        F::Trim,
+        F::TrimStart,
+        F::TrimEnd,
+        F::ReplaceString,
+        F::ReplaceRegex,
+        F::Extract,
+        F::IndexOf,
+        F::CountOf,
+        F::Reverse,
+        F::Base64Decode,
+        F::UrlDecode,
+        F::ParseUrl,
+        F::ParsePath,
+        F::Ipv4IsPrivate,
+        F::Ipv4IsInRange,
+        F::Ipv4IsMatch,
+        F::StartOfDay,
+        F::HourOfDay,
+        F::DayOfWeek,
+    ];
+    let values: Vec<E> = [
+        "null",
+        "true",
+        "0",
+        "-1",
+        "3",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "0.5",
+        "1e308",
+        "\"\"",
+        "\"é://@:?&#/.\"",
+        "\"1\"",
+        "[]",
+        "[1,\"a\",null]",
+        "{\"a\":{\"b\":1}}",
+        "d:0001-01-01",
+        "d:9999-12-31T23:59:59.9999999Z",
+        "s:-10675199.02:48:05.4775807",
+        "s:00:00:00.0000001",
+    ]
+    .iter()
+    .map(|source| E::Literal(literal(source)))
+    .collect();
+    for function in cased.chain(others) {
+        let check = |arguments: Vec<E>| {
+            // A regular expression that is none is an error, and that is all.
+            let Ok(expression) = Expression::new(&E::Call(function, arguments)) else {
+                return;
+            };
+            let value = expression.value(&[], Timestamp::UNIX_EPOCH);
+            value.text();
+            Json::from(&value).compact();
+        };
+        check(vec![]);
+        for a in &values {
+            check(vec![a.clone()]);
+            for b in &values {
+                check(vec![a.clone(), b.clone()]);
+                if regex_argument(function).is_some() {
+                    continue;
+                }
+                for c in &values {
+                    check(vec![a.clone(), b.clone(), c.clone()]);
+                }
+            }
+        }
+    }
+}
