@@ -36,6 +36,9 @@ pub fn call(function: F, values: &[Value]) -> Value {
 
         F::In(case) => {
             let is = |other: &Value| match case {
+                Case::Exact if is_text(one) || is_text(other) => {
+                    texts(one, other, |one, other| one == other)
+                }
                 Case::Exact => equal(one, other),
                 Case::Ascii => texts(one, other, |one, other| one.eq_ignore_ascii_case(other)),
             };
@@ -226,6 +229,10 @@ fn converted(text: &Value, other: &Value) -> Option<Value> {
         Value::Bool(_) | Value::Text(_) | Value::Null | Value::Dynamic(_) => return None,
     };
     (value != Value::Null).then_some(value)
+}
+
+fn is_text(value: &Value) -> bool {
+    matches!(value.opened(), Value::Text(_))
 }
 
 fn equal(one: &Value, other: &Value) -> bool {

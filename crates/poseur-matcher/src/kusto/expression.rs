@@ -479,12 +479,12 @@ fn call_regex(
     }
 }
 
-/// `==`, `=~` and `in` with one value.
+/// `==`, `=~` and `in` with one value: what is compared with a text is compared as one.
 fn is_in(value: &Value, other: &Value, case: Case) -> bool {
-    match (value, other) {
-        (Value::Text(_), Value::Text(_) | Value::Dynamic(_))
-        | (Value::Dynamic(_), Value::Text(_)) => {
-            pattern::equal(value.text().as_bytes(), other.text().as_bytes(), case)
+    let text = |value: &Value| matches!(value, Value::Text(_));
+    match (value.some_text(), other.some_text()) {
+        (Some(one), Some(two)) if text(value) || text(other) => {
+            pattern::equal(one.as_bytes(), two.as_bytes(), case)
         }
         _ => value.equals(other),
     }
