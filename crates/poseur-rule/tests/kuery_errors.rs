@@ -27,7 +27,6 @@ fn queries() {
         ("a:(^)", "expected a value before `)`"),
         ("o:{^}", "expected a field or a value before `}`"),
         ("a >= ^(b)", "expected a value before `(`"),
-        ("a:^{b}", ""),
         // Negation.
         ("not ^not a:b", "`not` cannot follow `not`"),
         ("a:(not ^not b)", "`not` cannot follow `not`"),
@@ -148,12 +147,12 @@ fn errors(text: &str) -> Vec<String> {
 #[test]
 fn places_inside_strings() {
     let table = [
-        ("query = 'a: (é or null)'", "6:20"),
-        ("query = \"a: (é or null)\"", "6:20"),
+        ("query = 'a: (é or null)'", "6:19"),
+        ("query = \"a: (é or null)\"", "6:19"),
         // Escapes before the place.
         (
             r#"query = "a: (\"\\\"\" or \u00e9\U0001F600\t or null)""#,
-            "6:50",
+            "6:48",
         ),
         ("query = '''\na:b\n  and c: null'''", "8:10"),
         ("query = \"\"\"\r\na:b\r\n  and c: null\"\"\"", "8:10"),
@@ -266,7 +265,7 @@ fn files() {
             file(&format!(
                 "{query}filters = [{{query = {{ geo_shape = {{}} }}}}]"
             )),
-            &["7:22: a filter by `geo_shape` changes what the rule matches"],
+            &["7:23: a filter by `geo_shape` changes what the rule matches"],
         ),
         (
             file(&format!("{query}filters = [{{meta = {{negate = true}}}}]")),
@@ -276,19 +275,19 @@ fn files() {
             file(&format!(
                 "{query}filters = [{{query = {{ term = {{ ip = 'x' }} }}}}]"
             )),
-            &["7:38: `ip` holds IP addresses"],
+            &["7:37: `ip` holds IP addresses"],
         ),
         (
             file(&format!(
                 "{query}filters = [{{query = {{ wildcard = {{ n = '1*' }} }}}}]"
             )),
-            &["7:41: `n` is no keyword field"],
+            &["7:40: `n` is no keyword field"],
         ),
         (
             file(&format!(
                 "{query}filters = [{{query = {{ term = {{ a = {{ value = 'x', boots = 1 }} }} }}}}]"
             )),
-            &["7:53: Poseur does not know `boots`"],
+            &["7:51: Poseur does not know `boots`"],
         ),
     ];
     for (text, expected) in table {
