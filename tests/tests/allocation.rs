@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_rule::error::Place;
 use poseur_rule::exception::{self, Exception, Ground, Trusted};
-use poseur_rule::model::{Condition, Rule};
+use poseur_rule::expression::{Column, ColumnType};
+use poseur_rule::model::{Case, Comparison, Condition, Field, Pattern, Predicate, Rule, Test};
 use poseur_rule::pack;
 use poseur_tagger::{Lines, Style, TagOptions, Tagger};
-use poseur_tests::tagging::{RULE_A, compile, sigma_rules, styled, tag, tagger};
+use poseur_tests::tagging::{RULE_A, compile, sigma_rules, styled, tag, tagger, thorough};
 use poseur_tests::traffic::{Config, DEFAULT_AT, Kind, Shape, generate_bytes};
 
 /// Counts what each thread asks for, so that tests do not see each other.
@@ -403,4 +404,71 @@ fn a_million_entries() {
         matched > 0 && suppressed > 0,
         "{RULE_A}: {matched} {suppressed}"
     );
+}
+
+/// Conditions that Sigma cannot say: on objects, on names by pattern, ranges of texts, words, columns, terms.
+fn new_rules() -> Vec<Rule> {
+    let test = |field, test| Condition::Test(Predicate { field, test });
+    let column = |kind| {
+        let name = "column".to_owned();
+        Field::Column(Column { name, kind })
+    };
+    let equals = |text: &str| Test::Text(Pattern::equals(text), Case::Exact);
+    let term = |text: &str, case| Test::Term {
+        text: text.to_owned(),
+        case,
+        start: true,
+        end: true,
+    };
+    let nested = Condition::Nested {
+        path: "items".to_owned(),
+        condition: Box::new(Condition::All(vec![
+            test(Field::Name("items.name".into()), equals("chair")),
+            test(
+                Field::Name("items.count".into()),
+                Test::Ordered(Comparison::Greater, "3".into()),
+            ),
+        ])),
+    };
+    let conditions = vec![
+        nested,
+        test(Field::Like(Pattern::starts_with("items.")), equals("stool")),
+        test(column(ColumnType::Text), equals("[1,\"é\"]")),
+        test(column(ColumnType::Dynamic), term("é", Case::Exact)),
+        test(column(ColumnType::Text), term("É", Case::Ascii)),
+        Condition::All(vec![
+            test(Field::Name("name".into()), Test::Regex("^x".into())),
+            test(Field::Name("name".into()), Test::Regex("y$".into())),
+        ]),
+    ];
+    let base = odd_rules().swap_remove(0);
+    let rules = conditions.into_iter().enumerate();
+    let rules = rules.map(|(number, condition)| Rule {
+        id: number.to_string(),
+        fields: Vec::new(),
+        condition,
+        ..base.clone()
+    });
+    rules.collect()
+}
+
+#[test]
+fn objects_names_and_columns() {
+    let buffer = concat!(
+        r#"{"items":[[{"name":"table"}],{"n\u0061me":"ch\u0061ir","count":4}],"name":"z"}"#,
+        "\n",
+        r#"{"items":{"d\u0065ep":{"name":["st\u006fol"]}},"column":[1, "é"]}"#,
+        "\n",
+        r#"{"column":"[1, \"É\"]","name":"abc"}"#,
+        "\n",
+    );
+    let matcher = compile(
+        new_rules(),
+        vec![exception("nobody", trusting(&["none.example"]))],
+    );
+    for style in STYLES {
+        let mut tagger = thorough(matcher.clone(), style);
+        let [_, matched, _] = assert_none("new rules", &mut tagger, buffer.as_bytes());
+        assert_eq!(matched, 3);
+    }
 }

@@ -501,3 +501,53 @@ fn a_nested_match_is_about_the_members_that_satisfy_it() {
     let output: Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(output["poseur"]["rules"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn what_every_matching_record_holds() {
+    let column = |kind, test| column("Some", kind, test);
+    let is = |text: &str| Test::Text(Pattern::equals(text), Case::Exact);
+    let term = |case| Test::Term {
+        text: "help/desk".into(),
+        case,
+        start: true,
+        end: true,
+    };
+    for (rule, expected) in [
+        (kql("tolower(UserId) == 'bob'"), Some(&["UserId"][..])),
+        (kql("strlen(UserId) == 0"), None),
+        (
+            kql("strlen(strcat(Alpha, Beta)) > 3"),
+            Some(&["Beta", "Alpha"]),
+        ),
+        (kql("todatetime(When) < now()"), None),
+        (
+            kuery("items:{ name:chair and count > 3 }"),
+            Some(&["chair"]),
+        ),
+        (kuery("items:{ not name:chair }"), None),
+        (column(ColumnType::Text, is("chair")), Some(&["chair"])),
+        (column(ColumnType::Text, is("")), None),
+        (
+            column(ColumnType::Text, is("{\"alpha\":1}")),
+            Some(&["alpha"]),
+        ),
+        (column(ColumnType::Text, is("1, 2,")), Some(&["Some"])),
+        (column(ColumnType::Text, term(Case::Exact)), Some(&["desk"])),
+        (column(ColumnType::Text, term(Case::Ascii)), Some(&["Some"])),
+        (
+            column(ColumnType::Dynamic, term(Case::Exact)),
+            Some(&["Some"]),
+        ),
+        (column(ColumnType::Bool, is("true")), Some(&["Some"])),
+        (column(ColumnType::Long, Test::Null), None),
+    ] {
+        let matcher = in_schema(rule.clone(), "ecs");
+        let mut witnesses = matcher.witnesses_of(0);
+        witnesses.iter_mut().for_each(|all| all.sort());
+        let mut expected = expected.map(<[&str]>::to_vec);
+        expected.iter_mut().for_each(|all| all.sort());
+        let witnesses = witnesses.as_ref();
+        let witnesses = witnesses.map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(witnesses, expected, "{:?}", rule.condition);
+    }
+}

@@ -281,7 +281,10 @@ impl Regexes {
                 bits.set(*bit);
             }
         }
-        if let Some(set) = &self.set {
+        // Most values match none, which is found out sooner, and without memory.
+        if let Some(set) = &self.set
+            && set.is_match(text)
+        {
             for number in &set.matches(text) {
                 bits.set(self.sources[number].1);
             }
