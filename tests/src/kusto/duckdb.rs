@@ -23,10 +23,20 @@ fn own(expression: &Expression) -> Option<&'static str> {
             let big = |part: &Expression| *part == Expression::Literal(Literal::Long(i64::MAX));
             (big(one) || big(other)).then_some("overflow is an error in DuckDB")
         }
-        Expression::Infix(Infix::Equal | Infix::NotEqual, one, other) => {
-            let literal = |part: &Expression| matches!(part, Expression::Literal(_));
-            (!literal(one) && !literal(other))
-                .then_some("two nulls compared are null there; docs/semantics.md says not equal")
+        Expression::Infix(Infix::Equal | Infix::NotEqual, one, other)
+            if is_dynamic(one) && differs_by_type(other) =>
+        {
+            Some("there a dynamic value is converted to the literal's type")
+        }
+        Expression::Infix(infix, one, other)
+            if is_dynamic(one) && !arithmetic(infix) && may_be_empty(other) =>
+        {
+            Some("a null dynamic value is the empty text there")
+        }
+        Expression::Infix(Infix::Equal | Infix::NotEqual, one, other)
+            if ![one, other].map(|part| is_literal(part)).contains(&true) =>
+        {
+            Some("two nulls compared are null there; docs/semantics.md says not equal")
         }
         Expression::Call(F::Split, arguments) if arguments.len() == 3 => {
             Some("split with an index is not supported")
@@ -50,11 +60,6 @@ fn own(expression: &Expression) -> Option<&'static str> {
         {
             Some("a null dynamic value holds the empty text there")
         }
-        Expression::Infix(infix, one, other)
-            if is_dynamic(one) && !arithmetic(infix) && may_be_empty(other) =>
-        {
-            Some("a null dynamic value is the empty text there")
-        }
         Expression::Call(F::BagKeys, _) => Some("bag_keys is not supported"),
         _ => None,
     }
@@ -74,4 +79,19 @@ fn may_be_empty(expression: &Expression) -> bool {
         Expression::Literal(_) => false,
         _ => true,
     }
+}
+
+/// A literal that a dynamic scalar of another type may be equal to after a conversion.
+fn differs_by_type(expression: &Expression) -> bool {
+    match expression {
+        Expression::Literal(Literal::Bool(_)) => true,
+        Expression::Literal(Literal::Text(text)) => {
+            text.parse::<f64>().is_ok() || text == "true" || text == "false"
+        }
+        _ => false,
+    }
+}
+
+fn is_literal(expression: &Expression) -> bool {
+    matches!(expression, Expression::Literal(_))
 }

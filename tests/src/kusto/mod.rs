@@ -9,6 +9,7 @@ pub mod duckdb;
 pub mod expression;
 pub mod functions;
 pub mod moments;
+pub mod mutate;
 pub mod print;
 pub mod random;
 pub mod table;
