@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use poseur_rule::expression::{Column, ColumnType, Expression, Function, Literal};
 use poseur_rule::model::{
     Case, Comparison, Condition, Field, Moment, Network, Number, Part, Pattern, Predicate,
-    Relation, Rule, Test,
+    Relation, Rule, Test, Words,
 };
 use proptest::prelude::*;
 
@@ -243,6 +244,138 @@ fn networks() -> impl Strategy<Value = Network> {
     })
 }
 
+fn comparisons() -> impl Strategy<Value = Comparison> {
+    prop::sample::select(vec![
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Greater,
+        Comparison::GreaterOrEqual,
+    ])
+}
+
+fn words() -> impl Strategy<Value = Words> {
+    prop_oneof![
+        texts().prop_map(|text| Words::Any(text.to_owned())),
+        texts().prop_map(|text| Words::Phrase(text.to_owned())),
+        pattern().prop_map(Words::Fits),
+    ]
+}
+
+/// Any column, whatever the records hold under its name.
+fn column() -> impl Strategy<Value = Column> {
+    let kind = prop::sample::select(vec![
+        ColumnType::Text,
+        ColumnType::Bool,
+        ColumnType::Long,
+        ColumnType::Real,
+        ColumnType::DateTime,
+        ColumnType::Dynamic,
+    ]);
+    let name = prop::sample::select(vec!["a", "b", "d", "Subject", "RecipientDetails", "UserId"]);
+    (name, kind).prop_map(|(name, kind)| Column {
+        name: name.to_owned(),
+        kind,
+    })
+}
+
+/// An expression that is a truth value.
+fn expression() -> impl Strategy<Value = Expression> {
+    let literal = |text: &str| Expression::Literal(Literal::Text(text.to_owned()));
+    let text = column()
+        .prop_map(|column| Expression::Call(Function::ToText, vec![Expression::Column(column)]));
+    let lower = text
+        .clone()
+        .prop_map(|text| Expression::Call(Function::ToLower, vec![text]));
+    let of = prop_oneof![
+        3 => column().prop_map(Expression::Column),
+        1 => text,
+        1 => lower,
+        1 => column().prop_map(|column| {
+            let parsed = Expression::Column(Column { kind: ColumnType::Dynamic, ..column });
+            let key = Expression::Literal(Literal::Text("a".to_owned()));
+            Expression::Call(Function::Member, vec![parsed, key])
+        }),
+    ];
+    let tests = prop::sample::select(vec![
+        Function::Equal,
+        Function::In(Case::Exact),
+        Function::In(Case::Ascii),
+        Function::Contains(Case::Ascii),
+        Function::Has(Case::Ascii),
+        Function::StartsWith(Case::Exact),
+    ]);
+    let one = (of.clone(), tests, texts())
+        .prop_map(move |(of, test, text)| Expression::Call(test, vec![of, literal(text)]));
+    let two = (of.clone(), of.clone(), any::<bool>()).prop_map(|(one, other, equal)| {
+        let test = match equal {
+            true => Function::Contains(Case::Ascii),
+            false => Function::Equal,
+        };
+        Expression::Call(test, vec![one, other])
+    });
+    let empty = of.prop_map(|of| Expression::Call(Function::IsEmpty, vec![of]));
+    prop_oneof![4 => one, 2 => two, 1 => empty].prop_recursive(2, 4, 2, |inner| {
+        let both = (inner.clone(), inner.clone(), any::<bool>());
+        prop_oneof![
+            inner.prop_map(|inner| Expression::Call(Function::Not, vec![inner])),
+            both.prop_map(|(one, other, and)| {
+                let function = if and { Function::And } else { Function::Or };
+                Expression::Call(function, vec![one, other])
+            }),
+        ]
+    })
+}
+
+/// Patterns of field names.
+fn like() -> impl Strategy<Value = Pattern> {
+    prop::sample::select(vec![
+        "a*",
+        "*c",
+        "b.*",
+        "*.a",
+        "user.*",
+        "o365.audit.*",
+        "*a*",
+        "*",
+        "Rec*",
+        "*Subject",
+    ])
+    .prop_map(|text| {
+        let parts = text.split_inclusive('*').flat_map(|piece| {
+            let literal = piece.trim_end_matches('*').to_owned();
+            let run = piece.ends_with('*').then_some(Part::Run);
+            std::iter::once(Part::Literal(literal)).chain(run)
+        });
+        Pattern::new(parts)
+    })
+}
+
+/// A condition about objects at a path.
+fn nested() -> impl Strategy<Value = Condition> {
+    let path = prop::sample::select(vec!["a", "b", "d", "o365.audit.Members", "a.b"]);
+    path.prop_flat_map(|path| {
+        let name = prop::sample::select(vec!["a", "b", "c", "b.c", "d", "x"]);
+        let leaf = (name, test()).prop_map(move |(name, test)| {
+            let field = Field::Name(format!("{path}.{name}"));
+            Condition::Test(Predicate { field, test })
+        });
+        let inner = leaf.prop_recursive(2, 4, 2, |inner| {
+            let some = || proptest::collection::vec(inner.clone(), 1..3);
+            prop_oneof![
+                some().prop_map(Condition::All),
+                some().prop_map(Condition::Any),
+                inner
+                    .clone()
+                    .prop_map(|inner| Condition::Not(Box::new(inner))),
+            ]
+        });
+        inner.prop_map(move |inner| Condition::Nested {
+            path: path.to_owned(),
+            condition: Box::new(inner),
+        })
+    })
+}
+
 /// Any test of the model.
 pub fn test() -> impl Strategy<Value = Test> {
     let comparison = prop::sample::select(vec![
@@ -274,6 +407,18 @@ pub fn test() -> impl Strategy<Value = Test> {
             relation,
             case,
         }),
+        2 => (comparisons(), texts()).prop_map(|(comparison, limit)| {
+            Test::Ordered(comparison, limit.to_owned())
+        }),
+        2 => (texts(), cases(), any::<bool>(), any::<bool>()).prop_map(
+            |(text, case, start, end)| Test::Term {
+                text: text.to_owned(),
+                case,
+                start,
+                end,
+            },
+        ),
+        2 => words().prop_map(Test::Words),
         1 => prop::sample::select(vec![0, 1, 3600, 86_400, 90_000])
             .prop_map(|age| Test::Time(Comparison::Greater, Moment::seconds_ago(age))),
     ]
@@ -284,8 +429,18 @@ pub fn condition() -> impl Strategy<Value = Condition> {
     let field = prop_oneof![
         9 => prop::sample::select(FIELDS.to_vec()).prop_map(|name| Field::Name(name.to_owned())),
         1 => Just(Field::Any),
+        1 => like().prop_map(Field::Like),
+        1 => column().prop_map(Field::Column),
     ];
-    let leaf = (field, test()).prop_map(|(field, test)| Condition::Test(Predicate { field, test }));
+    let plain =
+        (field, test()).prop_map(|(field, test)| Condition::Test(Predicate { field, test }));
+    let computed = (expression(), any::<bool>()).prop_map(|(expression, truth)| {
+        Condition::Test(Predicate {
+            field: Field::Value(Box::new(expression)),
+            test: Test::Bool(truth),
+        })
+    });
+    let leaf = prop_oneof![8 => plain, 1 => computed, 1 => nested()];
     leaf.prop_recursive(4, 12, 3, |inner| {
         let some = || proptest::collection::vec(inner.clone(), 0..4);
         prop_oneof![
