@@ -26,7 +26,7 @@ fn own(expression: &Expression) -> Option<&'static str> {
         Expression::Infix(Infix::Equal | Infix::NotEqual, one, other)
             if is_dynamic(one) && differs_by_type(other) =>
         {
-            Some("there a dynamic value is converted to the literal's type")
+            Some("a dynamic scalar is of its own type; there of the literal's")
         }
         Expression::Infix(infix, one, other)
             if is_dynamic(one) && !arithmetic(infix) && may_be_empty(other) =>
@@ -59,6 +59,9 @@ fn own(expression: &Expression) -> Option<&'static str> {
             if is_dynamic(one) && among.iter().any(may_be_empty) =>
         {
             Some("a null dynamic value holds the empty text there")
+        }
+        Expression::Call(F::IsNull, arguments) if is_dynamic(&arguments[0]) => {
+            Some("JSON's null is no null in DuckDB")
         }
         Expression::Call(F::BagKeys, _) => Some("bag_keys is not supported"),
         _ => None,
