@@ -30,7 +30,6 @@ proptest! {
     #![proptest_config(config(5_000))]
 
     #[test]
-    #[ignore = "until a whole unit of a date is asked of one value"]
     fn means_what_it_says(
         query in random::query(),
         documents in documents(),

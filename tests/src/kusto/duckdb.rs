@@ -86,13 +86,7 @@ fn may_be_empty(expression: &Expression) -> bool {
 
 /// A literal that a dynamic scalar of another type may be equal to after a conversion.
 fn differs_by_type(expression: &Expression) -> bool {
-    match expression {
-        Expression::Literal(Literal::Bool(_)) => true,
-        Expression::Literal(Literal::Text(text)) => {
-            text.parse::<f64>().is_ok() || text == "true" || text == "false"
-        }
-        _ => false,
-    }
+    matches!(expression, Expression::Literal(Literal::Bool(_)))
 }
 
 fn is_literal(expression: &Expression) -> bool {

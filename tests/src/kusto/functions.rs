@@ -341,10 +341,19 @@ fn arithmetic(
         (Real(a, _), Long(b)) => finite(real(a, b as f64)),
         (Long(a), Real(b, _)) => finite(real(a as f64, b)),
         (TimeSpan(a), TimeSpan(b)) => whole(a, b).map_or(Null, TimeSpan),
-        (DateTime(a), TimeSpan(b)) => whole(a, b).map_or(Null, DateTime),
-        (TimeSpan(a), DateTime(b)) if adds => whole(a, b).map_or(Null, DateTime),
+        (DateTime(a), TimeSpan(b)) => whole(a, b).map_or(Null, moment),
+        (TimeSpan(a), DateTime(b)) if adds => whole(a, b).map_or(Null, moment),
         (DateTime(a), DateTime(b)) if !adds => whole(a, b).map_or(Null, TimeSpan),
         _ => Null,
+    }
+}
+
+/// A computed moment; what is before the year 1 or after 9999 is null.
+fn moment(ticks: i64) -> Value {
+    if (-719_162 * DAY..2_932_897 * DAY).contains(&ticks) {
+        Value::DateTime(ticks)
+    } else {
+        Value::Null
     }
 }
 
