@@ -120,8 +120,12 @@ impl Shapes {
         if let Some(Forced::Flat(schema)) = forced {
             return Shape::Flat(schema);
         }
-        if !wrapped_enough && values(&self.objects, Kind::Map, payloads) {
-            return Shape::Envelope;
+        if values(&self.objects, Kind::Map, payloads) {
+            if !wrapped_enough {
+                return Shape::Envelope;
+            }
+            payloads.truncate(before);
+            return Shape::Flat(self.fallback);
         }
         if forced.is_none() {
             let flat = self.detect.iter().find(|(_, lines)| {
