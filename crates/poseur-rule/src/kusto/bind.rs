@@ -14,7 +14,7 @@ use crate::yaml::closest;
 
 /// Most values one query may hold, each substitution counted: a small query must not ask for a large
 /// one.
-const MAX_SIZE: usize = 1_000_000;
+const MAX_SIZE: usize = 2_000_000;
 
 /// What binds the expressions of one query, operator by operator.
 pub(super) struct Binder<'q> {
@@ -379,7 +379,12 @@ impl<'q> Binder<'q> {
 
     /// Notes that a column of unknown type has this one. The first word counts, but for paths.
     pub(super) fn learn(&mut self, value: &Value, kind: ColumnType) {
-        if let Expression::Column(column) = &value.expression
+        self.learn_term(&value.expression, kind);
+    }
+
+    /// [`Binder::learn`] of an expression.
+    pub(super) fn learn_term(&mut self, expression: &Expression, kind: ColumnType) {
+        if let Expression::Column(column) = expression
             && self.types.column(self.table, &column.name).is_none()
         {
             let known = self.evidence.entry(column.name.clone()).or_insert(kind);

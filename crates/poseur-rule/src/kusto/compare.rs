@@ -20,9 +20,9 @@ impl Binder<'_> {
         case: Case,
     ) -> Result<Value> {
         // A literal stands on the right, so that what follows has one case less.
-        let (left, right) = match left.as_literal() {
-            Some(_) => (right, left),
-            None => (left, right),
+        let (left, right) = match is_constant(&left) {
+            true => (right, left),
+            false => (left, right),
         };
         if case == Case::Ascii {
             return self.text_test(at, Function::In(case), left, right);
@@ -61,8 +61,8 @@ impl Binder<'_> {
         self.learn_from(&left, &right);
         self.learn_from(&right, &left);
         // A literal stands on the right.
-        let (function, left, right) = match (left.as_literal(), right.as_literal()) {
-            (Some(_), None) => (mirrored(function), right, left),
+        let (function, left, right) = match (is_constant(&left), is_constant(&right)) {
+            (true, false) => (mirrored(function), right, left),
             _ => (function, left, right),
         };
         let right = match right.as_text() {
@@ -101,6 +101,17 @@ impl Binder<'_> {
 
     /// Takes the type of one side for a column on the other.
     fn learn_from(&mut self, column: &Value, other: &Value) {
+        // A difference that is a length of time is one of moments.
+        if let Expression::Call(Function::Subtract, terms) = &column.expression {
+            let kind = match other.kind {
+                ColumnType::TimeSpan => ColumnType::DateTime,
+                ColumnType::Long | ColumnType::Real => ColumnType::Real,
+                _ => return,
+            };
+            for term in terms {
+                self.learn_term(term, kind);
+            }
+        }
         match other.kind {
             // A number's literal does not say that fractions cannot come.
             ColumnType::Long => self.learn(column, ColumnType::Real),
@@ -420,6 +431,11 @@ impl Binder<'_> {
         }
         Ok(Value::literal(dynamic::literal(&dynamic::Json::List(all))))
     }
+}
+
+/// A literal, or a moment counted from now.
+fn is_constant(value: &Value) -> bool {
+    value.as_literal().is_some() || fold::from_now(&value.expression).is_some()
 }
 
 /// A constant as the text that text operators take of it.

@@ -86,8 +86,12 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     loop {
         lexer.skip();
-        let at = lexer.at;
+        let mut at = lexer.at;
         let kind = lexer.token();
+        if kind == Kind::End {
+            // Where what was written ends, not what is empty behind it.
+            at = text.trim_end_matches(is_space).len();
+        }
         let last = matches!(kind, Kind::End | Kind::Bad(_));
         tokens.push(Token {
             at,

@@ -130,7 +130,15 @@ impl<'f> Reader<'f> {
 fn within(source: &str, at: &Node, offset: usize) -> Option<(usize, usize)> {
     let text = &at.as_scalar()?.text;
     let (before, after) = (text.get(..offset)?, text.get(offset..)?);
-    let mut lines = source.lines().skip(at.line - 1);
+    // The place of a block is that of its first line that holds something.
+    let blank = text.len() - text.trim_start_matches('\n').len();
+    let above = source.lines().take(at.line - 1);
+    let above = above.skip((at.line - 1).saturating_sub(blank));
+    let first = match blank < at.line && above.clone().all(|line| line.trim().is_empty()) {
+        true => at.line - blank,
+        false => at.line,
+    };
+    let mut lines = source.lines().skip(first - 1);
     let mut found = None;
     for (number, piece) in before.split('\n').enumerate() {
         // A block's further lines are indented as its first.
@@ -146,7 +154,7 @@ fn within(source: &str, at: &Node, offset: usize) -> Option<(usize, usize)> {
         let rest = &rest[usize::from(quoted)..];
         let tail = rest.strip_prefix(piece)?;
         let column = at.column + usize::from(quoted) + piece.chars().count();
-        found = Some((at.line + number, column, tail));
+        found = Some((first + number, column, tail));
     }
     let (line, column, tail) = found?;
     let same = match after.chars().next() {

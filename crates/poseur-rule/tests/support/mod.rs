@@ -114,6 +114,15 @@ fn predicate_text(predicate: &Predicate) -> String {
         Test::Words(Words::Any(text)) => format!("{field} any '{text}'"),
         Test::Words(Words::Phrase(text)) => format!("{field} phrase '{text}'"),
         Test::Words(Words::Fits(pattern)) => format!("{field} fits {}", pattern.wildcard()),
+        Test::Term {
+            text,
+            case,
+            start,
+            end,
+        } => {
+            let edge = |asked: &bool| if *asked { "|" } else { "" };
+            format!("{field}{}{}{text}{}", sign(case), edge(start), edge(end))
+        }
         other => format!("{field} {other:?}"),
     }
 }
