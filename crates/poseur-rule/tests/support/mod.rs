@@ -123,6 +123,5 @@ fn predicate_text(predicate: &Predicate) -> String {
             let edge = |asked: &bool| if *asked { "|" } else { "" };
             format!("{field}{}{}{text}{}", sign(case), edge(start), edge(end))
         }
-        other => format!("{field} {other:?}"),
     }
 }
