@@ -11,6 +11,7 @@ use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 
 use crate::documents::Documents;
+use crate::elastic;
 use crate::error::{LoadError, Place};
 use crate::exception::Exception;
 use crate::mapping::Mappings;
@@ -28,21 +29,24 @@ const MAX_BYTES: usize = 16 << 20;
 enum Format {
     /// Sigma, or a Microsoft query file: the content tells.
     Yaml,
+    /// An Elastic rule file.
+    Toml,
 }
 
 impl Format {
-    const EXTENSIONS: &str = ".yml or .yaml (Sigma)";
+    const EXTENSIONS: &str = ".yml or .yaml (Sigma) or .toml (Elastic)";
 
     fn of(path: &Path) -> Option<Format> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
             "yml" | "yaml" => Some(Format::Yaml),
+            "toml" => Some(Format::Toml),
             _ => None,
         }
     }
 
     /// Reads a text.
-    fn read(self, file: &str, text: &str, _types: &Types) -> Content {
+    fn read(self, file: &str, text: &str, types: &Types) -> Content {
         match self {
             Format::Yaml => match yaml::parse(file, text) {
                 Ok(nodes) => Content {
@@ -55,8 +59,19 @@ impl Format {
                 }
                 .into(),
             },
+            Format::Toml => Content {
+                is_other: !text.lines().any(opens_rule),
+                documents: elastic::read(file, text, types),
+            },
         }
     }
+}
+
+/// Whether a line of TOML begins the table `rule`, or something in it.
+fn opens_rule(line: &str) -> bool {
+    let line = line.trim_start_matches(['[', ' ', '\t', '\u{feff}']);
+    let rest = line.strip_prefix("rule");
+    rest.is_some_and(|rest| rest.trim_start().starts_with(['.', ']', '=']))
 }
 
 /// What is in a file.

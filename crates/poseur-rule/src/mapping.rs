@@ -360,18 +360,20 @@ fn names(
     let entries = reader.map(node, "`mapping`")?;
     let mut names = Vec::new();
     for (from, to) in entries {
-        let nothing = to.as_scalar().is_some_and(|scalar| scalar.text.is_empty());
-        let to: Vec<String> = match &to.value {
-            Value::Scalar(scalar) if or_nothing && nothing && scalar.quoted => vec![String::new()],
-            Value::Scalar(_) => vec![reader.text(to, "the new name")?.to_owned()],
-            _ => {
-                let texts = reader.texts(to, "the new names");
-                if texts.is_empty() {
-                    reader.error(to, "the list of new names is empty");
-                }
-                texts.into_iter().map(|(_, text)| text.to_owned()).collect()
-            }
+        let items = match &to.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(to),
         };
+        if items.is_empty() {
+            reader.error(to, "the list of new names is empty");
+        }
+        let mut name = |item: &Node| match item.as_scalar() {
+            Some(scalar) if or_nothing && scalar.quoted && scalar.text.is_empty() => {
+                Some(String::new())
+            }
+            _ => Some(reader.text(item, "the new name")?.to_owned()),
+        };
+        let to = items.iter().filter_map(&mut name).collect();
         names.push((from.key().to_owned(), to));
     }
     Some(names)

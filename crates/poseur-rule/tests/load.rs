@@ -101,12 +101,16 @@ fn an_empty_folder_is_an_error() {
     let loaded = load(&[at]);
     assert_eq!(
         refused(&loaded, at),
-        [".: the folder holds no rules: expected files named .yml or .yaml (Sigma)"]
+        [
+            ".: the folder holds no rules: expected files named .yml or .yaml (Sigma) or .toml (Elastic)"
+        ]
     );
     let loaded = load(&[&at.join("sub/readme.txt")]);
     assert_eq!(
         refused(&loaded, at),
-        ["sub/readme.txt: no rule file by its name: expected .yml or .yaml (Sigma)"]
+        [
+            "sub/readme.txt: no rule file by its name: expected .yml or .yaml (Sigma) or .toml (Elastic)"
+        ]
     );
 }
 
@@ -232,10 +236,11 @@ fn what_is_no_rule_is_passed_over_in_folders() {
     write(at, "mkdocs.yml", "site_name: docs\nnav: [a.md]\n");
     write(at, "empty.yml", "# nothing\n");
     write(at, "list.yml", "- a\n");
+    write(at, "pyproject.toml", "[project]\nname = 'rules'\n");
     let loaded = load(&[at]);
     assert_eq!(loaded.refused, []);
-    assert_eq!((ids(&loaded), loaded.files), (vec!["a"], 4));
-    let names = ["empty.yml", "list.yml", "mkdocs.yml"];
+    assert_eq!((ids(&loaded), loaded.files), (vec!["a"], 5));
+    let names = ["empty.yml", "list.yml", "mkdocs.yml", "pyproject.toml"];
     let names = names.map(|name| at.join(name).display().to_string());
     assert_eq!(loaded.passed_over, names);
     // By its name it must be a rule.

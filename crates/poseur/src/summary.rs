@@ -84,8 +84,8 @@ fn size(bytes: f64) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use poseur_matcher::Matcher;
     use poseur_matcher::record::Unreadable;
+    use poseur_matcher::{Matcher, schema};
 
     use super::*;
 
@@ -106,7 +106,7 @@ unreadable            2
   not valid JSON      1
   too long            1
 ";
-        let matcher = Matcher::new(Vec::new(), Vec::new(), Vec::new(), None);
+        let matcher = Matcher::new(Vec::new(), Vec::new(), schema::built_in(), None);
         let mut rules = Ready {
             matcher: Arc::new(matcher.unwrap()),
             refused: 0,
@@ -121,7 +121,7 @@ unreadable            2
         rules.refused = 12;
         let more = summary(&counts, &rules, None, Paint::plain());
         assert!(
-            more.ends_with("\nrules                0\nrefused files       12\n"),
+            more.ends_with("\nrules                 0\nrefused files        12\n"),
             "{more}"
         );
     }

@@ -322,11 +322,9 @@ fn describe(condition: &Condition, label: &str, depth: usize, lines: &mut Vec<St
                 _ => ("at least one of".to_owned(), parts(all, true)),
             }
         }
-        Condition::Not(part) => match &**part {
-            Condition::Test(test) => {
-                return line(&format!("not: {}", predicate(&test.field, &test.test)));
-            }
-            part => ("not".to_owned(), self::condition(part)),
+        Condition::Not(part) => match self::condition(part) {
+            one if one.len() == 1 => return line(&format!("not: {}", one[0])),
+            more => ("not".to_owned(), more),
         },
         Condition::Nested { path, condition } => (nested(path), self::condition(condition)),
         Condition::Test(test) => return line(&predicate(&test.field, &test.test)),

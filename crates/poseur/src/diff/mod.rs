@@ -7,6 +7,7 @@ mod search;
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_rule::model::Rule;
 use poseur_rule::normal::normal;
@@ -42,6 +43,8 @@ pub fn run(left: &str, right: &str, format: Format, sources: &Sources) -> Result
             true => Apart::default(),
             false => {
                 let now = Clock::new(sources).now();
+                // Whole seconds are easier to read.
+                let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
                 Search::new(compiled(&pair, sources)?, now).run([&forms[0], &forms[1]])
             }
         },
@@ -149,13 +152,19 @@ impl Report {
                 )));
                 out.push(format!("  {}", harmless(record)));
             }
-            if self.apart.records().count() == 0 {
-                out.push(String::new());
-                out.push(format!(
-                    "no record that tells them apart is among the {} that were tried: they may still \
-                     mean the same",
-                    self.apart.tried
-                ));
+            let tried = self.apart.tried;
+            let none = match self.apart.records().count() {
+                0 => Some(format!(
+                    "no record that tells them apart is among the {tried} that were tried: they may \
+                     still mean the same"
+                )),
+                1 => Some(format!(
+                    "the other way round none is among the {tried} that were tried"
+                )),
+                _ => None,
+            };
+            if let Some(none) = none {
+                out.extend([String::new(), none]);
             }
         }
         out.push(String::new());
