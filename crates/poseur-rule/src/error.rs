@@ -48,11 +48,22 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    /// An error at a position.
+    /// An error at a position. Reasons may quote a file: of a long one the middle is left out.
     pub fn new(place: Place, reason: impl Into<String>) -> LoadError {
         LoadError {
             place,
-            reason: reason.into(),
+            reason: shortened(reason.into()),
         }
     }
+}
+
+/// A text of a length that people read, its beginning and its end.
+fn shortened(text: String) -> String {
+    const LONGEST: usize = 1024;
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let start = text.floor_char_boundary(LONGEST / 2);
+    let end = text.ceil_char_boundary(text.len() - LONGEST / 2);
+    format!("{} … {}", &text[..start], &text[end..])
 }

@@ -14,6 +14,7 @@ use crate::documents::Documents;
 use crate::elastic;
 use crate::error::{LoadError, Place};
 use crate::exception::Exception;
+use crate::kusto;
 use crate::mapping::Mappings;
 use crate::model::Rule;
 use crate::pack;
@@ -31,16 +32,20 @@ enum Format {
     Yaml,
     /// An Elastic rule file.
     Toml,
+    /// A Kusto query by itself.
+    Query,
 }
 
 impl Format {
-    const EXTENSIONS: &str = ".yml or .yaml (Sigma) or .toml (Elastic)";
+    const EXTENSIONS: &str =
+        ".yml or .yaml (Sigma, Microsoft), .toml (Elastic), .kql, .kusto or .csl (Kusto)";
 
     fn of(path: &Path) -> Option<Format> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
             "yml" | "yaml" => Some(Format::Yaml),
             "toml" => Some(Format::Toml),
+            "kql" | "kusto" | "csl" => Some(Format::Query),
             _ => None,
         }
     }
@@ -49,10 +54,17 @@ impl Format {
     fn read(self, file: &str, text: &str, types: &Types) -> Content {
         match self {
             Format::Yaml => match yaml::parse(file, text) {
-                Ok(nodes) => Content {
-                    is_other: !nodes.iter().any(is_rule),
-                    documents: sigma::read_nodes(file, text, &nodes),
-                },
+                Ok(nodes) => {
+                    let (is_rule, is_query) =
+                        (nodes.iter().any(is_rule), nodes.iter().any(is_query));
+                    Content {
+                        is_other: !is_rule && !is_query,
+                        documents: match is_query {
+                            true => kusto::read_nodes(file, text, &nodes, types),
+                            false => sigma::read_nodes(file, text, &nodes),
+                        },
+                    }
+                }
                 Err(error) => Documents {
                     errors: vec![error],
                     ..Documents::default()
@@ -63,6 +75,7 @@ impl Format {
                 is_other: !text.lines().any(opens_rule),
                 documents: elastic::read(file, text, types),
             },
+            Format::Query => kusto::read_query(file, text, types).into(),
         }
     }
 }
@@ -90,7 +103,13 @@ impl From<Documents> for Content {
     }
 }
 
-/// Whether a YAML document has a key that only rules have.
+/// Whether a YAML document is one of Microsoft's query files.
+fn is_query(document: &Node) -> bool {
+    let has = |key| document.get(key).is_some();
+    has("query") && !has("detection") && !has("correlation") && !has("filter")
+}
+
+/// Whether a YAML document has a key that only Sigma has.
 fn is_rule(document: &Node) -> bool {
     ["detection", "logsource", "correlation", "filter"]
         .into_iter()

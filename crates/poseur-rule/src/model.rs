@@ -185,23 +185,6 @@ impl Condition {
 /// Deepest nesting of a [`Condition`] that a front end may produce.
 pub const MAX_DEPTH: usize = 64;
 
-impl Condition {
-    /// Levels of nesting; a test is one.
-    pub fn depth(&self) -> usize {
-        1 + match self {
-            Condition::All(parts) | Condition::Any(parts) => {
-                parts.iter().map(Condition::depth).max().unwrap_or(0)
-            }
-            Condition::Not(inner)
-            | Condition::Named(_, inner)
-            | Condition::Nested {
-                condition: inner, ..
-            } => inner.depth(),
-            Condition::Test(_) => 0,
-        }
-    }
-}
-
 /// One test of one field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Predicate {

@@ -102,14 +102,14 @@ fn an_empty_folder_is_an_error() {
     assert_eq!(
         refused(&loaded, at),
         [
-            ".: the folder holds no rules: expected files named .yml or .yaml (Sigma) or .toml (Elastic)"
+            ".: the folder holds no rules: expected files named .yml or .yaml (Sigma, Microsoft), .toml (Elastic), .kql, .kusto or .csl (Kusto)"
         ]
     );
     let loaded = load(&[&at.join("sub/readme.txt")]);
     assert_eq!(
         refused(&loaded, at),
         [
-            "sub/readme.txt: no rule file by its name: expected .yml or .yaml (Sigma) or .toml (Elastic)"
+            "sub/readme.txt: no rule file by its name: expected .yml or .yaml (Sigma, Microsoft), .toml (Elastic), .kql, .kusto or .csl (Kusto)"
         ]
     );
 }
