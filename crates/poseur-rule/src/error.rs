@@ -59,11 +59,12 @@ impl LoadError {
 
 /// A text of a length that people read, its beginning and its end.
 fn shortened(text: String) -> String {
-    const LONGEST: usize = 1024;
-    if text.len() <= LONGEST {
+    const HALF: usize = 512;
+    let count = text.chars().count();
+    if count <= 2 * HALF {
         return text;
     }
-    let start = text.floor_char_boundary(LONGEST / 2);
-    let end = text.ceil_char_boundary(text.len() - LONGEST / 2);
-    format!("{} … {}", &text[..start], &text[end..])
+    let start: String = text.chars().take(HALF).collect();
+    let end: String = text.chars().skip(count - HALF).collect();
+    format!("{start} … {end}")
 }

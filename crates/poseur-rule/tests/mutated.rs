@@ -45,7 +45,7 @@ fn check(folder: &Path, name: &str, content: &[u8]) -> Loaded {
         );
         assert!(error.place.line <= lines + 2, "{error}");
         assert!(
-            error.reason.len() < 4096,
+            error.reason.chars().count() < 1100,
             "an error of {} bytes",
             error.reason.len()
         );
