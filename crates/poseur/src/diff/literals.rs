@@ -48,7 +48,11 @@ fn of_test(test: &Test, now: Timestamp) -> Vec<Value> {
             })
             .collect(),
         Test::Null => vec![Value::Json("null".into()), Value::text("")],
-        Test::Exists => vec![Value::text("x"), Value::text(""), Value::Json("1".into())],
+        Test::Exists => {
+            let x = Value::text("x");
+            let object = below(&["x".to_owned()], x.clone());
+            vec![x, Value::text(""), Value::Json("1".into()), object]
+        }
         Test::Compare(_, limit) => around(limit),
         Test::Ordered(_, limit) => {
             let mut values = Number::new(limit.as_str()).map_or_else(Vec::new, |n| around(&n));
@@ -237,10 +241,9 @@ fn matching(hir: &Hir, out: &mut Vec<u8>) {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
         HirKind::Class(_) => {
-            let Some(class) = Some(hir).and_then(first_of) else {
-                return;
-            };
-            out.extend_from_slice(class.to_string().as_bytes());
+            if let Some(first) = first_of(hir) {
+                out.extend_from_slice(first.to_string().as_bytes());
+            }
         }
         HirKind::Repetition(repetition) => {
             let times = repetition.min.min(LONGEST as u32);

@@ -46,8 +46,14 @@ pub struct Search {
     tried: usize,
 }
 
-/// Values to try, by field.
-type Pool = BTreeMap<String, Vec<Value>>;
+/// What records are put together from.
+struct Material {
+    /// Values to try, by field.
+    pool: BTreeMap<String, Vec<Value>>,
+    /// Where conditions want one and the same object.
+    paths: Vec<String>,
+    now: Timestamp,
+}
 
 impl Search {
     /// For a matcher of two rules, as of `now`.
@@ -62,11 +68,15 @@ impl Search {
     /// Searches a record for each of the two conditions of the rules, in normal form, that the other
     /// does not match.
     pub fn run(mut self, conditions: [&Condition; 2]) -> Apart {
-        let mut pool = Pool::new();
+        let mut material = Material {
+            pool: BTreeMap::new(),
+            paths: Vec::new(),
+            now: self.now,
+        };
         for condition in conditions {
-            gather(condition, self.now, &mut pool);
+            material.gather(condition);
         }
-        let only = [0, 1].map(|side| self.one_sided(side, conditions[side], &pool));
+        let only = [0, 1].map(|side| self.one_sided(side, conditions[side], &material));
         Apart {
             only,
             tried: self.tried,
@@ -74,11 +84,15 @@ impl Search {
     }
 
     /// A record that only the rule of a side matches.
-    fn one_sided(&mut self, side: usize, condition: &Condition, pool: &Pool) -> Option<String> {
-        let systematic = Systematic::new(condition, pool, self.now).take(BY_SYSTEM);
+    fn one_sided(
+        &mut self,
+        side: usize,
+        condition: &Condition,
+        material: &Material,
+    ) -> Option<String> {
+        let systematic = Systematic::new(condition, material).take(BY_SYSTEM);
         let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-        let now = self.now;
-        let random = (0..MOST - BY_SYSTEM).map(|_| by_chance(condition, pool, now, &mut dice));
+        let random = (0..MOST - BY_SYSTEM).map(|_| material.by_chance(condition, &mut dice));
         let mut drafts = systematic.chain(random);
         loop {
             let batch: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
@@ -132,26 +146,98 @@ impl Search {
     }
 }
 
+impl Material {
+    /// Collects what a condition asks for.
+    fn gather(&mut self, condition: &Condition) {
+        /// More values of one field than this are tried by chance only.
+        const MOST_VALUES: usize = 4096;
+        each_test(condition, &mut |predicate| {
+            for (field, values) in literals::of(predicate, self.now) {
+                let known = self.pool.entry(field).or_default();
+                for value in values {
+                    if known.len() < MOST_VALUES && !known.contains(&value) {
+                        known.push(value);
+                    }
+                }
+            }
+        });
+        nested_paths(condition, &mut self.paths);
+    }
+
+    /// A record that satisfies a condition some way, with a few fields changed.
+    fn by_chance(&self, condition: &Condition, dice: &mut Dice) -> Draft {
+        let mut draft = Draft::default();
+        let mut any = |parts: &[Condition]| dice.below(parts.len());
+        satisfy(condition, self.now, "", &mut any, &mut draft);
+        match dice.below(4) {
+            0 => draft = joined(&draft),
+            1 => draft = self.scattered(&draft),
+            _ => {}
+        }
+        let fields: Vec<&String> = self.pool.keys().collect();
+        if fields.is_empty() {
+            return draft;
+        }
+        for _ in 0..dice.below(4) {
+            let field = fields[dice.below(fields.len())];
+            let values = &self.pool[field];
+            let value = values.get(dice.below(values.len())).cloned();
+            match (dice.below(4), value) {
+                (0, _) | (_, None) => {
+                    draft.fields.remove(field);
+                }
+                (1, Some(value)) => draft.add(field, value),
+                (_, Some(value)) => draft.set(field, value),
+            }
+        }
+        draft
+    }
+
+    /// The same values with those below a path in an object of their own each.
+    fn scattered(&self, draft: &Draft) -> Draft {
+        let mut out = Draft::default();
+        for (field, values) in &draft.fields {
+            let path = self
+                .paths
+                .iter()
+                .find(|path| relative(field, path) != field);
+            for value in values {
+                match path {
+                    Some(path) => {
+                        let mut object = Draft::default();
+                        object.set(relative(field, path), value.clone());
+                        out.add(path, Value::Object(object));
+                    }
+                    None => out.add(field, value.clone()),
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The paths at which conditions want one object.
+fn nested_paths(condition: &Condition, paths: &mut Vec<String>) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().for_each(|part| nested_paths(part, paths));
+        }
+        Condition::Not(part) | Condition::Named(_, part) => nested_paths(part, paths),
+        Condition::Nested { path, condition } => {
+            // The innermost first: a field is scattered below it.
+            nested_paths(condition, paths);
+            if !paths.contains(path) {
+                paths.push(path.clone());
+            }
+        }
+        Condition::Test(_) => {}
+    }
+}
+
 fn text(draft: &Draft) -> String {
     let mut out = Vec::new();
     draft.write(&mut out);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Collects the values to try.
-fn gather(condition: &Condition, now: Timestamp, pool: &mut Pool) {
-    /// More values of one field than this are tried by chance only.
-    const MOST_VALUES: usize = 4096;
-    each_test(condition, &mut |predicate| {
-        for (field, values) in literals::of(predicate, now) {
-            let known = pool.entry(field).or_default();
-            for value in values {
-                if known.len() < MOST_VALUES && !known.contains(&value) {
-                    known.push(value);
-                }
-            }
-        }
-    });
 }
 
 fn each_test<'c>(condition: &'c Condition, visit: &mut dyn FnMut(&'c Predicate)) {
@@ -218,8 +304,7 @@ fn relative<'f>(field: &'f str, path: &str) -> &'f str {
 /// For each test of a condition a record that needs it, then the same with other values in its field.
 struct Systematic<'a> {
     condition: &'a Condition,
-    pool: &'a Pool,
-    now: Timestamp,
+    material: &'a Material,
     tests: Vec<&'a Predicate>,
     test: usize,
     base: Draft,
@@ -228,13 +313,12 @@ struct Systematic<'a> {
 }
 
 impl<'a> Systematic<'a> {
-    fn new(condition: &'a Condition, pool: &'a Pool, now: Timestamp) -> Systematic<'a> {
+    fn new(condition: &'a Condition, material: &'a Material) -> Systematic<'a> {
         let mut tests = Vec::new();
         each_test(condition, &mut |predicate| tests.push(predicate));
         Systematic {
             condition,
-            pool,
-            now,
+            material,
             tests,
             test: 0,
             base: Draft::default(),
@@ -263,12 +347,13 @@ impl Iterator for Systematic<'_> {
             parts.iter().position(has).unwrap_or(0)
         };
         self.base = Draft::default();
-        satisfy(self.condition, self.now, "", &mut towards, &mut self.base);
-        for (field, values) in literals::of(test, self.now) {
+        let Material { pool, now, .. } = self.material;
+        satisfy(self.condition, *now, "", &mut towards, &mut self.base);
+        for (field, values) in literals::of(test, *now) {
             let mut without = self.base.clone();
             without.fields.remove(&field);
             self.waiting.push(without);
-            let others = self.pool.get(&field).into_iter().flatten();
+            let others = pool.get(&field).into_iter().flatten();
             for value in values.iter().chain(others).take(VARIATIONS) {
                 let mut other = self.base.clone();
                 other.set(&field, value.clone());
@@ -276,7 +361,7 @@ impl Iterator for Systematic<'_> {
             }
         }
         // What only the other condition names may be what it wants not to be there.
-        for (field, values) in self.pool.iter().take(VARIATIONS) {
+        for (field, values) in pool.iter().take(VARIATIONS) {
             if !self.base.fields.contains_key(field)
                 && let Some(value) = values.first()
             {
@@ -287,6 +372,7 @@ impl Iterator for Systematic<'_> {
         }
         // The first to come is the last of these.
         self.waiting.push(joined(&self.base));
+        self.waiting.push(self.material.scattered(&self.base));
         self.waiting.push(self.base.clone());
         self.waiting.pop()
     }
@@ -305,33 +391,6 @@ fn joined(draft: &Draft) -> Draft {
             .collect();
         if let Some(texts) = texts {
             *values = vec![Value::Json(format!("\"{}\"", texts.join(" ")))];
-        }
-    }
-    draft
-}
-
-/// A record that satisfies a condition some way, with a few fields changed.
-fn by_chance(condition: &Condition, pool: &Pool, now: Timestamp, dice: &mut Dice) -> Draft {
-    let mut draft = Draft::default();
-    let mut any = |parts: &[Condition]| dice.below(parts.len());
-    satisfy(condition, now, "", &mut any, &mut draft);
-    if dice.below(3) == 0 {
-        draft = joined(&draft);
-    }
-    let fields: Vec<&String> = pool.keys().collect();
-    if fields.is_empty() {
-        return draft;
-    }
-    for _ in 0..dice.below(4) {
-        let field = fields[dice.below(fields.len())];
-        let values = &pool[field];
-        let value = values.get(dice.below(values.len())).cloned();
-        match (dice.below(4), value) {
-            (0, _) | (_, None) => {
-                draft.fields.remove(field);
-            }
-            (1, Some(value)) => draft.add(field, value),
-            (_, Some(value)) => draft.set(field, value),
         }
     }
     draft
