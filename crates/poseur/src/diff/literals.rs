@@ -135,14 +135,10 @@ fn example(pattern: &Pattern, run: &str) -> String {
 /// A number, its neighbours, and their texts.
 fn around(limit: &Number) -> Vec<Value> {
     let limit = limit.as_str();
-    let near = match limit.parse::<i64>() {
-        Ok(whole) => [whole.checked_add(1), whole.checked_sub(1)]
-            .into_iter()
-            .flatten()
-            .map(|near| near.to_string())
-            .collect(),
-        Err(_) => vec!["0".to_owned(), "1e300".to_owned(), "-1e300".to_owned()],
-    };
+    let whole = limit.parse::<i64>().ok();
+    let steps = [1, -1, 1000, -1000].into_iter();
+    let near = steps.filter_map(|step| Some(whole?.checked_add(step)?.to_string()));
+    let near = near.chain(["1e300".to_owned(), "-1e300".to_owned()]);
     let all = std::iter::once(limit.to_owned()).chain(near);
     all.flat_map(|number| [Value::Json(number.clone()), Value::text(&number)])
         .collect()

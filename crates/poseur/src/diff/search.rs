@@ -15,10 +15,11 @@ use poseur_tagger::Lines;
 use super::draft::{Draft, Value};
 use super::literals;
 
-/// Most records that are put together for each of the two rules.
+/// Most records that are put together for each of the two rules; half of them by system, the others by
+/// chance.
 const MOST: usize = 20_000;
-/// Half of them by system, the others by chance.
-const BY_SYSTEM: usize = MOST / 2;
+/// For large conditions fewer, so that no more tests than this are gone through.
+const MOST_TESTS: usize = 50_000_000;
 /// Judged together.
 const BATCH: usize = 256;
 
@@ -90,9 +91,12 @@ impl Search {
         condition: &Condition,
         material: &Material,
     ) -> Option<String> {
-        let systematic = Systematic::new(condition, material).take(BY_SYSTEM);
+        let systematic = Systematic::new(condition, material);
+        let tests = systematic.tests.len().max(1);
+        let half = (MOST_TESTS / tests).clamp(BATCH, MOST) / 2;
+        let systematic = systematic.take(half);
         let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
-        let random = (0..MOST - BY_SYSTEM).map(|_| material.by_chance(condition, &mut dice));
+        let random = (0..half).map(|_| material.by_chance(condition, &mut dice));
         let mut drafts = systematic.chain(random);
         loop {
             let batch: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
@@ -149,7 +153,7 @@ impl Search {
 impl Material {
     /// Collects what a condition asks for.
     fn gather(&mut self, condition: &Condition) {
-        /// More values of one field than this are tried by chance only.
+        /// More values of one field than this tell nothing more.
         const MOST_VALUES: usize = 4096;
         each_test(condition, &mut |predicate| {
             for (field, values) in literals::of(predicate, self.now) {
