@@ -115,21 +115,12 @@ fn refusals(errors: &[LoadError]) -> Option<String> {
         1 => "1 file with rules is refused, wholly or in part".to_owned(),
         files => format!("{files} files with rules are refused, wholly or in part"),
     };
-    let mut shown: Vec<&str> = Vec::new();
-    for error in errors {
-        if shown.len() < SHOWN && !shown.contains(&error.place.file.as_str()) {
-            shown.push(&error.place.file);
-        }
-    }
-    let first = errors
-        .iter()
-        .filter(|error| shown.contains(&error.place.file.as_str()));
+    let mut seen = HashSet::new();
+    let first = errors.iter().filter(|error| seen.insert(&error.place.file));
     let first: Vec<String> = first.take(SHOWN).map(ToString::to_string).collect();
-    let rest = errors.len() - first.len();
-    let more = if rest > 0 {
-        format!("; and {rest} more")
-    } else {
-        String::new()
+    let more = match files(errors) - first.len() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
     };
     Some(format!(
         "warning: {count}: {}{more} (`poseur check` with the same --rules tells all)",

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 use poseur_matcher::number::is_number;
 use poseur_rule::expression::{Column, ColumnType, Expression, Function, Literal};
-use poseur_rule::model::{Field, Moment, Number, Part, Pattern, Predicate, Test, Words};
-use regex_syntax::hir::{Hir, HirKind};
+use poseur_rule::model::{Field, Moment, Network, Number, Part, Pattern, Predicate, Test, Words};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::draft::{Draft, Value};
 
@@ -60,23 +60,18 @@ fn of_test(test: &Test, now: Timestamp) -> Vec<Value> {
             values.push(Value::text(""));
             values
         }
-        Test::Regex(pattern) => match regex_syntax::parse(pattern) {
-            Ok(hir) => {
-                let mut text = Vec::new();
-                matching(&hir, &mut text);
-                of_text(&String::from_utf8_lossy(&text))
-            }
-            Err(_) => vec![Value::text("x")],
-        },
+        Test::Regex(pattern) => {
+            let texts = matching(pattern);
+            texts.iter().flat_map(|text| of_text(text)).collect()
+        }
         Test::Cidr(network) => {
             let other = match network.address {
                 IpAddr::V4(_) => "198.51.100.7",
                 IpAddr::V6(_) => "2001:db8:ffff::7",
             };
-            vec![
-                Value::text(&network.address.to_string()),
-                Value::text(other),
-            ]
+            let ends = [network.address, last_address(network)].map(|end| end.to_string());
+            let all = ends.iter().map(String::as_str).chain([other]);
+            all.map(Value::text).collect()
         }
         Test::SameAs { .. } => vec![Value::text("x"), Value::text("xyx"), Value::text("X")],
         Test::Time(_, moment) => {
@@ -130,6 +125,21 @@ fn example(pattern: &Pattern, run: &str) -> String {
         Part::One => "x",
     });
     parts.collect()
+}
+
+/// The address of a network whose host bits are all set.
+fn last_address(network: &Network) -> IpAddr {
+    let prefix = u32::from(network.prefix);
+    match network.address {
+        IpAddr::V4(address) => {
+            let host = u32::MAX.checked_shr(prefix).unwrap_or(0);
+            IpAddr::V4((u32::from(address) | host).into())
+        }
+        IpAddr::V6(address) => {
+            let host = u128::MAX.checked_shr(prefix).unwrap_or(0);
+            IpAddr::V6((u128::from(address) | host).into())
+        }
+    }
 }
 
 /// A number, its neighbours, and their texts.
@@ -209,11 +219,7 @@ fn collect(expression: &Expression, now: Timestamp, out: &mut Vec<Value>) {
             Literal::Text(text) => {
                 out.extend(of_text(text));
                 // It may be a regular expression.
-                if let Ok(hir) = regex_syntax::parse(text) {
-                    let mut text = Vec::new();
-                    matching(&hir, &mut text);
-                    out.push(Value::text(&String::from_utf8_lossy(&text)));
-                }
+                out.extend(matching(text).iter().map(|text| Value::text(text)));
             }
             Literal::DateTime(ticks) => {
                 let at = Timestamp::from_nanosecond(i128::from(*ticks) * 100);
@@ -226,8 +232,21 @@ fn collect(expression: &Expression, now: Timestamp, out: &mut Vec<Value>) {
     }
 }
 
-/// Appends a short text that an expression matches, or nearly.
-fn matching(hir: &Hir, out: &mut Vec<u8>) {
+/// Two short texts that a regular expression matches, or nearly.
+fn matching(pattern: &str) -> Vec<String> {
+    let Ok(hir) = regex_syntax::parse(pattern) else {
+        return vec!["x".to_owned()];
+    };
+    let text = |last: bool| {
+        let mut text = Vec::new();
+        spell(&hir, last, &mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    vec![text(false), text(true)]
+}
+
+/// Appends a text that an expression matches: of alternatives the first, or the last.
+fn spell(hir: &Hir, last: bool, out: &mut Vec<u8>) {
     /// Longer texts than this tell nothing more.
     const LONGEST: usize = 4096;
     if out.len() > LONGEST {
@@ -236,39 +255,35 @@ fn matching(hir: &Hir, out: &mut Vec<u8>) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
-        HirKind::Class(_) => {
-            if let Some(first) = first_of(hir) {
-                out.extend_from_slice(first.to_string().as_bytes());
-            }
+        HirKind::Class(Class::Unicode(class)) => {
+            let within = |c: &char| {
+                let mut ranges = class.iter();
+                ranges.any(|range| (range.start()..=range.end()).contains(c))
+            };
+            // A readable one if there is any.
+            let mut readable = ('a'..='z').chain('0'..='9').filter(within);
+            let some = match last {
+                true => readable.next_back(),
+                false => readable.next(),
+            };
+            let some = some.or_else(|| (' '..='~').find(within));
+            let some = some.or_else(|| class.iter().next().map(|range| range.start()));
+            out.extend(some.map(String::from).unwrap_or_default().bytes());
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            out.extend(class.iter().next().map(|range| range.start()));
         }
         HirKind::Repetition(repetition) => {
             let times = repetition.min.min(LONGEST as u32);
-            (0..times).for_each(|_| matching(&repetition.sub, out));
+            (0..times).for_each(|_| spell(&repetition.sub, last, out));
         }
-        HirKind::Capture(capture) => matching(&capture.sub, out),
-        HirKind::Concat(parts) => parts.iter().for_each(|part| matching(part, out)),
+        HirKind::Capture(capture) => spell(&capture.sub, last, out),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| spell(part, last, out)),
         HirKind::Alternation(parts) => {
-            if let Some(part) = parts.first() {
-                matching(part, out);
+            let part = if last { parts.last() } else { parts.first() };
+            if let Some(part) = part {
+                spell(part, last, out);
             }
         }
     }
-}
-
-/// A character of a class, a readable one if there is any.
-fn first_of(class: &Hir) -> Option<char> {
-    use regex_syntax::hir::Class;
-    let HirKind::Class(Class::Unicode(class)) = class.kind() else {
-        return None;
-    };
-    let within = |c: char| {
-        class
-            .iter()
-            .any(|range| (range.start()..=range.end()).contains(&c))
-    };
-    ('a'..='z')
-        .chain('0'..='9')
-        .chain(' '..='~')
-        .find(|c| within(*c))
-        .or_else(|| class.iter().next().map(|range| range.start()))
 }
