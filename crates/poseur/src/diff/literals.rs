@@ -74,19 +74,11 @@ fn of_test(test: &Test, now: Timestamp) -> Vec<Value> {
             all.map(Value::text).collect()
         }
         Test::SameAs { .. } => vec![Value::text("x"), Value::text("xyx"), Value::text("X")],
-        Test::Time(_, moment) => {
-            let at = match moment {
-                Moment::At(at) => Timestamp::from_nanosecond(*at).ok(),
-                Moment::FromNow(offset) => {
-                    Timestamp::from_nanosecond(now.as_nanosecond() + offset).ok()
-                }
-            };
-            let seconds = [1, -1, 0].map(SignedDuration::from_secs);
-            let moments = seconds
-                .into_iter()
-                .filter_map(|by| at?.checked_add(by).ok());
-            moments.map(|at| Value::text(&at.to_string())).collect()
-        }
+        Test::Time(_, moment) => around_moment(*moment, now),
+        Test::Within { from, to } => [*from, *to]
+            .into_iter()
+            .flat_map(|moment| around_moment(moment, now))
+            .collect(),
         Test::Term { text, .. } => of_text(text),
         Test::Words(Words::Any(text) | Words::Phrase(text)) => of_text(text),
         Test::Words(Words::Fits(pattern)) => of_text(&example(pattern, "")),
@@ -125,6 +117,20 @@ fn example(pattern: &Pattern, run: &str) -> String {
         Part::One => "x",
     });
     parts.collect()
+}
+
+/// A second after a moment, a second before, and the moment.
+fn around_moment(moment: Moment, now: Timestamp) -> Vec<Value> {
+    let at = match moment {
+        Moment::At(at) => at,
+        Moment::FromNow(offset) => now.as_nanosecond().saturating_add(offset),
+    };
+    let at = Timestamp::from_nanosecond(at).ok();
+    let seconds = [1, -1, 0].map(SignedDuration::from_secs);
+    let moments = seconds
+        .into_iter()
+        .filter_map(|by| at?.checked_add(by).ok());
+    moments.map(|at| Value::text(&at.to_string())).collect()
 }
 
 /// The address of a network whose host bits are all set.
