@@ -19,7 +19,7 @@ fn check_tells_what_was_compiled() {
     let ran = run(["check", "--at", AT, "--exceptions", &exceptions], "").expect(0);
     let text = ran.text();
     for wanted in [
-        format!("rules: 2\n  {RULE_A}  high    M365 Teams Rogue Help Desk Chat Created"),
+        format!("rules: 2\n  sigma  {RULE_A}  high    M365 Teams Rogue Help Desk Chat Created"),
         "built-in:help-desk-chat-created:1".to_owned(),
         "exceptions: 1\n  us  active until 2027-02-01T00:00:00Z  2 entries  all rules  Ann  "
             .to_owned(),
@@ -84,7 +84,8 @@ fn check_refuses_with_file_line_and_column() {
     ];
     let ran = run([&["check"][..], &sources].concat(), "").expect(78);
     assert!(
-        ran.text().contains(&format!("rules: 1\n  {ONE}  low  One")),
+        ran.text()
+            .contains(&format!("rules: 1\n  sigma  {ONE}  low  One")),
         "{}",
         ran.text()
     );
@@ -124,13 +125,14 @@ fn rules_that_cannot_be_compiled_are_named() {
     let bad = folder.file("rules/bad.yml", huge(ONE));
     let worse = folder.file("rules/worse.yml", huge(TWO));
     folder.file("rules/good.yml", rule("3", "Good", "a", "b"));
-    let ran = run(["check", "--rules", &folder.path("rules")], "").expect(78);
+    let rules = folder.path("rules");
+    let ran = run(["check", "--strict", "--rules", &rules], "").expect(78);
     assert!(
         ran.text().contains(&format!("  {bad}:")) && ran.text().contains(&format!("  {worse}:")),
         "{}",
         ran.text()
     );
-    let ran = run(["tag", "--rules", &folder.path("rules")], "{}").expect(78);
+    let ran = run(["tag", "--strict", "--rules", &rules], "{}").expect(78);
     assert!(
         ran.err.contains(&bad) && ran.err.contains(&worse),
         "{}",
@@ -171,7 +173,7 @@ fn rules_are_listed_and_shown() {
     );
     assert!(
         ran.text()
-            .contains("\nmatches when\n  sel: colour starts with \"red\"\n\nlooks at\n  colour\n"),
+            .contains("\nmatches when\n  colour starts with \"red\"\n\nlooks at\n  colour\n"),
         "{}",
         ran.text()
     );

@@ -290,6 +290,7 @@ fn everything_that_is_wrong_is_told_at_once_and_nothing_is_written() {
     let schema = folder.file("s.yml", "name: mine\nfields: 7\n");
     let output = folder.path("out.ndjson");
     let args = [
+        "--strict",
         "--rules",
         &folder.path("bad"),
         "--exceptions",

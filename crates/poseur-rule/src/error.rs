@@ -48,11 +48,23 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    /// An error at a position.
+    /// An error at a position. Reasons may quote a file: of a long one the middle is left out.
     pub fn new(place: Place, reason: impl Into<String>) -> LoadError {
         LoadError {
             place,
-            reason: reason.into(),
+            reason: shortened(reason.into()),
         }
     }
+}
+
+/// A text of a length that people read, its beginning and its end.
+fn shortened(text: String) -> String {
+    const HALF: usize = 512;
+    let count = text.chars().count();
+    if count <= 2 * HALF {
+        return text;
+    }
+    let start: String = text.chars().take(HALF).collect();
+    let end: String = text.chars().skip(count - HALF).collect();
+    format!("{start} … {end}")
 }

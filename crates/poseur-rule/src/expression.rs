@@ -9,7 +9,7 @@ use std::fmt;
 use crate::model::{Case, Moment, Number};
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -68,7 +68,7 @@ impl ColumnType {
 /// An expression over the columns of one record.
 ///
 /// Depth is bounded by the front end ([`MAX_DEPTH`](crate::model::MAX_DEPTH)).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Expression {
     /// A literal.
     Literal(Literal),
@@ -80,7 +80,7 @@ pub enum Expression {
 }
 
 /// A literal value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Literal {
     /// Null of a type.
     Null(ColumnType),
@@ -103,7 +103,7 @@ pub enum Literal {
 }
 
 /// What an [`Expression::Call`] does. Names are Kusto's where it has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Function {
     // Logic, with three values.
     /// `and` of all arguments.

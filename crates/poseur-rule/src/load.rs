@@ -3,43 +3,117 @@
 //! A file that cannot be used is refused with its reason and hides no other: the caller decides
 //! whether to go on with what was loaded.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 
 use crate::documents::Documents;
+use crate::elastic;
 use crate::error::{LoadError, Place};
 use crate::exception::Exception;
+use crate::kusto;
+use crate::mapping::Mappings;
 use crate::model::Rule;
 use crate::pack;
 use crate::sigma::{self, Filter};
+use crate::types::Types;
+use crate::yaml::{self, Node};
 
 /// Largest file that is read: a rule file of this size is something else.
 const MAX_BYTES: usize = 16 << 20;
 
-/// The languages of rule files. A file's extension tells its language, here and nowhere else.
+/// The kinds of rule files. A file's extension tells its kind, here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
-    Sigma,
+    /// Sigma, or a Microsoft query file: the content tells.
+    Yaml,
+    /// An Elastic rule file.
+    Toml,
+    /// A Kusto query by itself.
+    Query,
 }
 
 impl Format {
-    const EXTENSIONS: &str = ".yml or .yaml (Sigma)";
+    const EXTENSIONS: &str =
+        ".yml or .yaml (Sigma, Microsoft), .toml (Elastic), .kql, .kusto or .csl (Kusto)";
 
     fn of(path: &Path) -> Option<Format> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
-            "yml" | "yaml" => Some(Format::Sigma),
+            "yml" | "yaml" => Some(Format::Yaml),
+            "toml" => Some(Format::Toml),
+            "kql" | "kusto" | "csl" => Some(Format::Query),
             _ => None,
         }
     }
 
-    fn read(self, file: &str, text: &str) -> Documents {
+    /// Reads a text.
+    fn read(self, file: &str, text: &str, types: &Types) -> Content {
         match self {
-            Format::Sigma => sigma::read(file, text),
+            Format::Yaml => match yaml::parse(file, text) {
+                Ok(nodes) => {
+                    let (is_rule, is_query) =
+                        (nodes.iter().any(is_rule), nodes.iter().any(is_query));
+                    Content {
+                        is_other: !is_rule && !is_query,
+                        documents: match is_query {
+                            true => kusto::read_nodes(file, text, &nodes, types),
+                            false => sigma::read_nodes(file, text, &nodes),
+                        },
+                    }
+                }
+                Err(error) => Documents {
+                    errors: vec![error],
+                    ..Documents::default()
+                }
+                .into(),
+            },
+            Format::Toml => Content {
+                is_other: !text.lines().any(opens_rule),
+                documents: elastic::read(file, text, types),
+            },
+            Format::Query => kusto::read_query(file, text, types).into(),
         }
     }
+}
+
+/// Whether a line of TOML begins the table `rule`, or something in it.
+fn opens_rule(line: &str) -> bool {
+    let line = line.trim_start_matches(['[', ' ', '\t', '\u{feff}']);
+    let rest = line.strip_prefix("rule");
+    rest.is_some_and(|rest| rest.trim_start().starts_with(['.', ']', '=']))
+}
+
+/// What is in a file.
+struct Content {
+    documents: Documents,
+    /// The file is evidently about something else than rules: in a folder that is no error.
+    is_other: bool,
+}
+
+impl From<Documents> for Content {
+    fn from(documents: Documents) -> Content {
+        Content {
+            documents,
+            is_other: false,
+        }
+    }
+}
+
+/// Whether a YAML document is one of Microsoft's query files.
+fn is_query(document: &Node) -> bool {
+    let has = |key| document.get(key).is_some();
+    has("query") && !has("detection") && !has("correlation") && !has("filter")
+}
+
+/// Whether a YAML document has a key that only Sigma has.
+fn is_rule(document: &Node) -> bool {
+    ["detection", "logsource", "correlation", "filter"]
+        .into_iter()
+        .any(|key| document.get(key).is_some())
 }
 
 /// What was loaded, and what was not.
@@ -51,6 +125,11 @@ pub struct Loaded {
     pub filters: Vec<Exception>,
     /// Why files and documents were refused, in the order they were met.
     pub refused: Vec<LoadError>,
+    /// Files in folders that have the extension of a rule file and are about something else.
+    pub passed_over: Vec<String>,
+    /// Files and folders that were given by name, as places name them. What else is refused was only
+    /// found in a folder.
+    pub named: HashSet<String>,
     /// How many files were read.
     pub files: usize,
 }
@@ -71,17 +150,66 @@ pub struct Loaded {
 pub struct Loader {
     loaded: Loaded,
     filters: Vec<Filter>,
+    types: Types,
+    mappings: Mappings,
     /// Where each id was taken.
     ids: HashMap<String, Place>,
-    /// Files and folders already visited, by their real paths: a link back must not loop, and a
-    /// file given twice is no second rule.
-    visited: HashSet<PathBuf>,
+    /// Files and folders already visited, by their real paths, and the name they had then: a link
+    /// back must not loop, and a file given twice is no second rule.
+    visited: HashMap<PathBuf, String>,
+}
+
+/// What was met on the way through a folder.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    /// Rule files.
+    files: usize,
+    /// Some of them were read before.
+    again: bool,
+}
+
+impl AddAssign for Found {
+    fn add_assign(&mut self, more: Found) {
+        self.files += more.files;
+        self.again |= more.again;
+    }
+}
+
+/// How a file came to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Somebody wrote its name.
+    Name,
+    /// It is in a folder that somebody named.
+    Folder,
+}
+
+impl Loaded {
+    /// Whether what stands in this file was asked for by name, and not just met in a folder.
+    pub fn is_named(&self, file: &str) -> bool {
+        self.named.contains(file)
+    }
 }
 
 impl Loader {
-    /// A loader that has read nothing yet.
+    /// A loader that has read nothing yet, with the built-in types of fields and columns.
     pub fn new() -> Loader {
-        Loader::default()
+        Loader {
+            types: Types::built_in(),
+            ..Loader::default()
+        }
+    }
+
+    /// With other types of fields and columns.
+    pub fn with_types(mut self, types: Types) -> Loader {
+        self.types = types;
+        self
+    }
+
+    /// With other names for the fields of Sigma rules and filters.
+    pub fn with_mappings(mut self, mappings: Mappings) -> Loader {
+        self.mappings = mappings;
+        self
     }
 
     /// Adds the built-in pack.
@@ -92,29 +220,44 @@ impl Loader {
     }
 
     /// Adds a file, or all rule files in a folder and the folders below it, by name. In folders,
-    /// hidden files and files of other kinds are passed over.
+    /// hidden files, files of other kinds and files that evidently hold no rules are passed over.
     pub fn path(&mut self, path: impl AsRef<Path>) {
         let path = path.as_ref();
+        self.loaded.named.insert(path.display().to_string());
         if !path.is_dir() {
-            self.file(path);
+            self.file(path, By::Name);
             return;
         }
+        let before = self.count();
         match self.folder(path) {
-            Ok(0) => self.refuse(
+            Ok(Found { files: 0, .. }) => self.refuse(
                 path,
                 format!(
                     "the folder holds no rules: expected files named {}",
                     Format::EXTENSIONS
                 ),
             ),
+            Ok(found) if !found.again && self.count() == before => {
+                let reason = match found.files {
+                    1 => "the one rule file in the folder is refused".to_owned(),
+                    files => format!("all {files} rule files in the folder are refused"),
+                };
+                self.refuse(path, reason);
+            }
             Ok(_) => {}
             Err(error) => self.unreadable(path, &error),
         }
     }
 
-    /// Adds the documents of a Sigma text. `file` is the name that errors and rules give.
+    /// How much was loaded so far.
+    fn count(&self) -> usize {
+        self.loaded.rules.len() + self.filters.len()
+    }
+
+    /// Adds the documents of a YAML text. `file` is the name that errors and rules give.
     pub fn text(&mut self, file: &str, text: &str) {
-        self.add(Format::Sigma, file, text);
+        self.loaded.named.insert(file.to_owned());
+        self.add(Format::Yaml, By::Name, file, text);
     }
 
     /// What was loaded. Filters are bound to the rules they name.
@@ -128,17 +271,23 @@ impl Loader {
         loaded
     }
 
-    /// Visits a folder; the number of rule files in it, those already visited included.
-    fn folder(&mut self, path: &Path) -> io::Result<usize> {
-        if !self.visited.insert(fs::canonicalize(path)?) {
+    /// Visits a folder.
+    fn folder(&mut self, path: &Path) -> io::Result<Found> {
+        let mut found = Found::default();
+        match self.visited.entry(fs::canonicalize(path)?) {
             // What it holds has been loaded or is being loaded: it is not empty.
-            return Ok(1);
-        }
+            Entry::Occupied(_) => {
+                return Ok(Found {
+                    files: 1,
+                    again: true,
+                });
+            }
+            Entry::Vacant(new) => new.insert(path.display().to_string()),
+        };
         let mut entries = fs::read_dir(path)?
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<io::Result<Vec<PathBuf>>>()?;
         entries.sort();
-        let mut found = 0;
         for entry in entries {
             let hidden = entry
                 .file_name()
@@ -155,8 +304,7 @@ impl Loader {
                 Ok(about) if !about.is_file() => {}
                 // What cannot be looked at is a file to `file`, which says why.
                 Ok(_) | Err(_) if Format::of(&entry).is_some() => {
-                    found += 1;
-                    self.file(&entry);
+                    found += self.file(&entry, By::Folder);
                 }
                 Ok(_) | Err(_) => {}
             }
@@ -164,62 +312,98 @@ impl Loader {
         Ok(found)
     }
 
-    fn file(&mut self, path: &Path) {
+    /// Reads a file, unless it was read before.
+    fn file(&mut self, path: &Path, by: By) -> Found {
+        let one = Found {
+            files: 1,
+            again: false,
+        };
         let Some(format) = Format::of(path) else {
-            return match fs::metadata(path) {
+            match fs::metadata(path) {
                 Ok(_) => self.refuse(
                     path,
                     format!("no rule file by its name: expected {}", Format::EXTENSIONS),
                 ),
                 Err(error) => self.unreadable(path, &error),
-            };
-        };
-        match fs::canonicalize(path) {
-            Ok(real) => {
-                if !self.visited.insert(real) {
-                    return;
-                }
             }
-            Err(error) => return self.unreadable(path, &error),
-        }
+            return one;
+        };
+        let file = path.display().to_string();
+        match fs::canonicalize(path) {
+            Ok(real) => match self.visited.entry(real) {
+                Entry::Occupied(first) => {
+                    if by == By::Name {
+                        self.loaded.named.insert(first.get().clone());
+                    }
+                    return Found {
+                        files: 1,
+                        again: true,
+                    };
+                }
+                Entry::Vacant(new) => new.insert(file.clone()),
+            },
+            Err(error) => {
+                self.unreadable(path, &error);
+                return one;
+            }
+        };
         let mut bytes = Vec::new();
         let read = File::open(path)
             .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
-            return self.unreadable(path, &error);
+            self.unreadable(path, &error);
+            return one;
         }
         self.loaded.files += 1;
         if bytes.len() > MAX_BYTES {
-            return self.refuse(
+            self.refuse(
                 path,
                 format!("larger than {} MiB: is this a rule file?", MAX_BYTES >> 20),
             );
+            return one;
         }
-        let file = path.display().to_string();
         match std::str::from_utf8(&bytes) {
-            Ok(text) => self.add(format, &file, text),
+            Ok(text) => return self.add(format, by, &file, text),
             Err(error) => {
                 let error = not_utf8(&file, &bytes, error.valid_up_to());
                 self.loaded.refused.push(error);
             }
         }
+        one
     }
 
-    fn add(&mut self, format: Format, file: &str, text: &str) {
-        let documents = format.read(file, text);
+    fn add(&mut self, format: Format, by: By, file: &str, text: &str) -> Found {
+        let content = format.read(file, text, &self.types);
+        if content.is_other && by == By::Folder {
+            self.loaded.passed_over.push(file.to_owned());
+            return Found::default();
+        }
+        let documents = content.documents;
         for rule in documents.rules {
             self.rule(rule);
         }
-        self.filters.extend(documents.filters);
+        for mut filter in documents.filters {
+            match self.mappings.filter(&mut filter) {
+                Ok(()) => self.filters.push(filter),
+                Err(error) => self.loaded.refused.push(error),
+            }
+        }
         self.loaded.refused.extend(documents.errors);
+        Found {
+            files: 1,
+            again: false,
+        }
     }
-
-    fn rule(&mut self, rule: Rule) {
+    fn rule(&mut self, mut rule: Rule) {
+        if let Err(error) = self.mappings.rule(&mut rule) {
+            self.loaded.refused.push(error);
+            return;
+        }
         let place = rule.origin.place.clone();
         if let Some(first) = self.ids.get(&rule.id) {
             let reason = format!(
-                "the rule id {} is already that of the rule at {first}: give this one an id of \
-                 its own, or remove it",
+                "duplicate id: {} is already that of the rule at {first}: give this one an id of its \
+                 own, or remove it",
                 rule.id
             );
             self.loaded.refused.push(LoadError::new(place, reason));

@@ -99,6 +99,17 @@ pub struct LogSource {
     pub table: Option<String>,
 }
 
+impl LogSource {
+    /// Each of product, service and category that this one gives is the other's, too.
+    pub fn covers(&self, other: &LogSource) -> bool {
+        let fits =
+            |mine: &Option<String>, theirs: &Option<String>| mine.is_none() || mine == theirs;
+        fits(&self.product, &other.product)
+            && fits(&self.service, &other.service)
+            && fits(&self.category, &other.category)
+    }
+}
+
 /// The language a rule was written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -133,7 +144,7 @@ pub struct Origin {
 /// A boolean expression over field predicates.
 ///
 /// Depth is bounded by the front ends ([`MAX_DEPTH`]), so recursion over it is safe.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
     /// All hold. Empty: true.
     All(Vec<Condition>),
@@ -175,7 +186,7 @@ impl Condition {
 pub const MAX_DEPTH: usize = 64;
 
 /// One test of one field.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Predicate {
     /// Which field.
     pub field: Field,
@@ -184,7 +195,7 @@ pub struct Predicate {
 }
 
 /// The field a predicate looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     /// By canonical name, with dots: `user.email`.
     Name(String),
@@ -214,7 +225,7 @@ impl Field {
 /// What a predicate asks of a field's value. Where a field has several values (arrays, flattened
 /// objects, duplicate keys) one of them must satisfy the test, unless a variant says otherwise.
 /// A missing field satisfies none but [`Test::Null`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Test {
     /// The value's text fits the pattern. A JSON number is compared numerically where the whole
     /// pattern is one number, else by its digits as written; a boolean's text is `true` or `false`.
@@ -271,7 +282,7 @@ pub enum Test {
 }
 
 /// What [`Test::Words`] asks of the words of a text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Words {
     /// One of the words of this text is among them.
     Any(String),
@@ -282,7 +293,7 @@ pub enum Words {
 }
 
 /// A number as JSON writes it: whole numbers are compared exactly, others as 64-bit floats.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(String);
 
 impl Number {
@@ -322,7 +333,7 @@ impl fmt::Display for Number {
 }
 
 /// A moment, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
     /// Since 1970, UTC.
     At(i128),
@@ -347,7 +358,7 @@ pub enum Case {
 }
 
 /// Order relation of [`Test::Compare`], [`Test::Ordered`] and [`Test::Time`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Comparison {
     /// `=`
     Equal,
@@ -402,7 +413,7 @@ impl fmt::Display for Moment {
 }
 
 /// Text relation of [`Test::SameAs`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {
     /// The whole text.
     Equals,
@@ -415,7 +426,7 @@ pub enum Relation {
 }
 
 /// An IP network. An IPv4-mapped IPv6 address counts as its IPv4 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
     /// Network address, host bits zero.
     pub address: IpAddr,

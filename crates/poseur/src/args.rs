@@ -78,14 +78,28 @@ pub enum Command {
 pub struct Sources {
     /// Use the rules of this file or folder instead of the built-in pack. Repeatable
     ///
-    /// Folders are searched for Sigma rules (.yml, .yaml), and the folders below them. Sigma
-    /// filters among the files suppress matches, as exceptions do.
+    /// Folders are searched, and the folders below them, for Sigma rules (.yml, .yaml), Elastic rules
+    /// in kuery (.toml) and Microsoft queries (.yml, .yaml, .kql, .kusto, .csl). A file given by its
+    /// name must load; what is refused in a folder is warned about and left out. Sigma filters among
+    /// the files suppress matches, as exceptions do.
     #[arg(short, long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
 
     /// Use the built-in pack as well as --rules
     #[arg(long, requires = "rules")]
     pub with_built_in: bool,
+
+    /// Refuse to run if any file in a folder of rules is refused
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Take the types of fields and columns from this YAML file, before the built-in ones. Repeatable
+    #[arg(long, value_name = "FILE")]
+    pub types: Vec<PathBuf>,
+
+    /// Rename the fields of Sigma rules as this YAML file says. Repeatable
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Vec<PathBuf>,
 
     /// Suppress matches that this file or folder of exceptions allows. Repeatable
     ///
@@ -284,12 +298,34 @@ pub enum Rules {
         #[command(flatten)]
         sources: Sources,
     },
-    /// Show one rule in plain words
+    /// Show one rule in plain words, the same whatever language it was written in
     Show {
         /// The rule's id, or how it begins
         id: String,
 
         /// How the rule is written
+        #[arg(short, long, value_enum, default_value_t)]
+        format: Format,
+
+        /// Rules
+        #[command(flatten)]
+        sources: Sources,
+    },
+    /// Tell whether two rules have the same condition
+    ///
+    /// Conditions are compared in a normal form. If it differs, the parts that only one rule has are
+    /// shown, and a record is searched that one of them matches and the other does not.
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff {
+        /// A rule: its id, how it begins, or a file that holds one rule
+        #[arg(value_name = "A")]
+        left: String,
+
+        /// The other rule
+        #[arg(value_name = "B")]
+        right: String,
+
+        /// How the comparison is written
         #[arg(short, long, value_enum, default_value_t)]
         format: Format,
 
@@ -330,7 +366,7 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   Before a deployment; exits with 78 if anything is refused:
-    poseur check --rules my-rules/ --exceptions partners.yml
+    poseur check --strict --rules my-rules/ --exceptions partners.yml
   What a rule became, field by field:
     poseur check -v --rules my-rule.yml";
 
@@ -338,7 +374,19 @@ const RULES_EXAMPLES: &str = "\
 Examples:
   poseur rules list
   poseur rules show e8e7b6b6
+  poseur rules diff e8e7b6b6 389ead4a
   poseur rules list --rules my-rules/ --format json";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  poseur rules diff e8e7b6b6 my-rules/help-desk.toml
+  poseur rules diff --rules my-rules/ 52f0d0a3 7c1e88b2
+
+Exit codes:
+  0   the conditions are the same
+  1   they are different
+  2   wrong arguments: no such rule, or several
+  78  bad rules";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

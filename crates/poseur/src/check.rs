@@ -1,14 +1,18 @@
 //! `poseur check`: are rules, exceptions and schemas good, and what was made of them?
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
+use poseur_rule::error::LoadError;
 use poseur_rule::exception::{Exception, Ground};
+use poseur_rule::model::Language;
 use poseur_tagger::candidates::Candidates;
 
 use crate::args::{self, Format};
 use crate::error::Error;
 use crate::json::{array, object, texts};
-use crate::load::{self, Clock, Loaded};
+use crate::load::{self, Clock, Loaded, Refused};
 use crate::output;
 use crate::rules;
 use crate::terminal::{self, Colour, Paint, harmless};
@@ -37,9 +41,14 @@ pub fn run(args: &args::Check) -> Result<(), Error> {
             .iter()
             .for_each(|warning| terminal::say(&format!("warning: {warning}")));
     }
-    match loaded.refused.len() {
+    match loaded
+        .refused
+        .iter()
+        .filter(|refused| refused.fatal)
+        .count()
+    {
         0 => Ok(()),
-        refused => Err(Error::Check(refused)),
+        fatal => Err(Error::Check(fatal)),
     }
 }
 
@@ -57,6 +66,8 @@ impl Report<'_> {
             exceptions,
             schemas,
             refused,
+            passed_over,
+            ..
         } = self.loaded;
         let mut out = Vec::new();
         let heading = |out: &mut Vec<u8>, title: String| {
@@ -76,6 +87,7 @@ impl Report<'_> {
         heading(&mut out, format!("rules: {}", rules.len()));
         let rows = rules.iter().map(|rule| {
             vec![
+                rule.origin.language.as_str().to_owned(),
                 harmless(&rule.id).into_owned(),
                 rule.level.as_str().to_owned(),
                 harmless(&rule.title).into_owned(),
@@ -120,16 +132,58 @@ impl Report<'_> {
                     .for_each(|text| line(&mut out, &harmless(text)));
             }
         }
-        if !refused.is_empty() {
-            heading(&mut out, format!("refused: {}", refused.len()));
-            for error in refused {
-                line(
-                    &mut out,
-                    &paint.of(Colour::Red, harmless(&error.to_string())),
-                );
+        if !passed_over.is_empty() {
+            let count = passed_over.len();
+            heading(
+                &mut out,
+                format!("passed over, about something else: {count}"),
+            );
+            if verbose {
+                passed_over
+                    .iter()
+                    .for_each(|file| line(&mut out, &harmless(file)));
             }
         }
+        if !refused.is_empty() {
+            heading(&mut out, format!("refused: {}", refused.len()));
+            let rows: Vec<Vec<String>> = refused.iter().map(row_of_refused).collect();
+            for row in terminal::aligned(&rows) {
+                line(&mut out, &paint.of(Colour::Red, row));
+            }
+        }
+        let counts = self.counts();
+        if rules.len() + refused.len() > 0 {
+            heading(&mut out, "in all".to_owned());
+            let rows = counts.iter().map(|(count, what)| {
+                // The numbers stand under each other.
+                vec![format!("{count:>5}"), harmless(what).into_owned()]
+            });
+            table(&mut out, rows.collect());
+        }
         out
+    }
+
+    /// How many rules of each language were loaded, and how many refusals have each reason.
+    fn counts(&self) -> Vec<(usize, String)> {
+        let mut counts = Vec::new();
+        for language in [Language::Kuery, Language::Kusto, Language::Sigma] {
+            let rules = self.loaded.rules.iter();
+            let count = rules
+                .filter(|rule| rule.origin.language == language)
+                .count();
+            if count > 0 {
+                counts.push((count, format!("loaded, {}", language.as_str())));
+            }
+        }
+        let mut reasons: HashMap<&str, usize> = HashMap::new();
+        for refused in &self.loaded.refused {
+            *reasons.entry(kind(&refused.error.reason)).or_default() += 1;
+        }
+        let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let reasons = reasons.into_iter();
+        counts.extend(reasons.map(|(reason, count)| (count, format!("refused, {reason}"))));
+        counts
     }
 
     /// One exception: id, state, how much it lists, who answers, where.
@@ -203,6 +257,8 @@ impl Report<'_> {
             exceptions,
             schemas,
             refused,
+            passed_over,
+            ..
         } = self.loaded;
         let mut out = Vec::new();
         object(&mut out, |o| {
@@ -228,13 +284,21 @@ impl Report<'_> {
                     });
                 },
             );
-            array(o.key("refused"), refused, |out, error| {
+            array(o.key("refused"), refused, |out, refused| {
+                let error = &refused.error;
                 object(out, |o| {
                     o.text("file", &error.place.file);
                     o.number("line", error.place.line as u64);
                     o.text("reason", &error.reason);
                     o.number("column", error.place.column as u64);
+                    o.truth("fatal", refused.fatal);
                 });
+            });
+            texts(o.key("passed_over"), passed_over);
+            object(o.key("counts"), |o| {
+                for (count, what) in self.counts() {
+                    o.number(&what, count as u64);
+                }
             });
             array(o.key("exceptions"), exceptions, |out, exception| {
                 object(out, |o| {
@@ -274,4 +338,20 @@ impl Report<'_> {
         out.push(b'\n');
         out
     }
+}
+
+/// Where and why, and whether it stops everything.
+fn row_of_refused(refused: &Refused) -> Vec<String> {
+    let LoadError { place, reason } = &refused.error;
+    [format!("{place}:"), reason.clone()]
+        .iter()
+        .map(|cell| harmless(cell).into_owned())
+        .collect()
+}
+
+/// What reasons have in common that differ in the names they give: how they begin.
+fn kind(reason: &str) -> &str {
+    let ends = [": ", " (", "; "].into_iter();
+    let end = ends.filter_map(|end| reason.find(end)).min();
+    &reason[..end.unwrap_or(reason.len())]
 }

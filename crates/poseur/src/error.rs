@@ -8,6 +8,10 @@ use poseur_rule::error::LoadError;
 pub const DONE: u8 = 0;
 /// Something failed while running: an input, the output.
 pub const FAILED: u8 = 1;
+/// Two rules are compared and differ, as `diff` has it.
+pub const DIFFERENT: u8 = 1;
+/// The arguments are wrong. The code that clap uses.
+pub const MISUSED: u8 = 2;
 /// Rules, exceptions or schemas are bad. The code that Vector uses.
 pub const REFUSED: u8 = 78;
 
@@ -37,6 +41,12 @@ pub enum Error {
     /// No loaded rule has the id, or several have.
     #[error("{0}")]
     Rule(String),
+    /// The same where the exit code 1 has another meaning.
+    #[error("{0}")]
+    Misused(String),
+    /// Two rules differ: told already.
+    #[error("the rules have different conditions")]
+    Different,
     /// The reader of the output went away, as `head` does. That is no failure.
     #[error("the reader of the output went away")]
     ClosedPipe,
@@ -62,6 +72,8 @@ impl Error {
         match self {
             Error::Refused(_) | Error::Check(_) => REFUSED,
             Error::ClosedPipe => DONE,
+            Error::Different => DIFFERENT,
+            Error::Misused(_) => MISUSED,
             _ => FAILED,
         }
     }
@@ -70,7 +82,7 @@ impl Error {
     pub fn messages(&self) -> Vec<String> {
         match self {
             Error::Refused(errors) => errors.iter().map(ToString::to_string).collect(),
-            Error::ClosedPipe | Error::Inputs => Vec::new(),
+            Error::ClosedPipe | Error::Inputs | Error::Different => Vec::new(),
             other => vec![other.to_string()],
         }
     }

@@ -31,7 +31,7 @@ use crate::words;
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &args::Explain) -> Result<(), Error> {
-    let matcher = load::matcher(&args.sources)?;
+    let matcher = load::ready(&args.sources)?.matcher;
     let only = match &args.rule {
         Some(id) => Some(rules::find(matcher.rules(), id)?),
         None => None,

@@ -5,6 +5,7 @@
 pub mod args;
 pub mod check;
 pub mod compressed;
+pub mod diff;
 pub mod error;
 pub mod explain;
 pub mod hunt;

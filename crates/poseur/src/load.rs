@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use poseur_matcher::schema::{self, Schema};
 use poseur_matcher::{Matcher, MatcherError};
 use poseur_rule::error::{LoadError, Place};
-use poseur_rule::exception::{self, Exception, Ground, PACKS};
+use poseur_rule::exception::{self, Exception, PACKS};
 use poseur_rule::load::Loader;
+use poseur_rule::mapping::Mappings;
 use poseur_rule::model::Rule;
+use poseur_rule::types::Types;
 
 use crate::args::Sources;
 use crate::error::Error;
@@ -27,7 +29,31 @@ pub struct Loaded {
     /// All schemas.
     pub schemas: Vec<Schema>,
     /// Everything that is wrong.
-    pub refused: Vec<LoadError>,
+    pub refused: Vec<Refused>,
+    /// Files in folders of rules that are about something else.
+    pub passed_over: Vec<String>,
+    /// Files that must load, as places name them.
+    named: HashSet<String>,
+    /// All files must load.
+    strict: bool,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What, and where.
+    pub error: LoadError,
+    /// Nothing runs because of it. What is refused in a folder of rules is only left out.
+    pub fatal: bool,
+}
+
+/// What a run works with.
+#[derive(Debug)]
+pub struct Ready {
+    /// The compiled rules and exceptions.
+    pub matcher: Arc<Matcher>,
+    /// How many files in folders of rules were refused, wholly or in part.
+    pub refused: usize,
 }
 
 /// The moment that decides about time windows and expiry.
@@ -57,24 +83,68 @@ impl Clock {
 /// Loads and compiles, and warns on standard error.
 ///
 /// # Errors
-/// [`Error::Refused`] with everything that is wrong.
-pub fn matcher(sources: &Sources) -> Result<Arc<Matcher>, Error> {
+/// [`Error::Refused`] with everything that must not be wrong.
+pub fn ready(sources: &Sources) -> Result<Ready, Error> {
     let mut loaded = load(sources);
     let warnings = loaded.warnings(Clock::new(sources).now());
-    match loaded.compile(&sources.schema) {
-        Some(matcher) if loaded.refused.is_empty() => {
+    let matcher = loaded.compile(&sources.schema);
+    let (fatal, others) = loaded.by_gravity();
+    if let Some(warning) = refusals(&others) {
+        terminal::say(&warning);
+    }
+    match matcher {
+        Some(matcher) if fatal.is_empty() => {
             warnings
                 .iter()
                 .for_each(|warning| terminal::say(&format!("warning: {warning}")));
-            Ok(Arc::new(matcher))
+            Ok(Ready {
+                matcher: Arc::new(matcher),
+                refused: files(&others),
+            })
         }
-        _ => Err(Error::Refused(loaded.refused)),
+        _ => Err(Error::Refused(fatal)),
     }
+}
+
+/// One line about files in folders that were refused: how many, some of them, and how to see all.
+fn refusals(errors: &[LoadError]) -> Option<String> {
+    /// More of them would hide what else there is to say.
+    const SHOWN: usize = 3;
+    let count = match files(errors) {
+        0 => return None,
+        1 => "1 file with rules is refused, wholly or in part".to_owned(),
+        files => format!("{files} files with rules are refused, wholly or in part"),
+    };
+    let mut seen = HashSet::new();
+    let first = errors.iter().filter(|error| seen.insert(&error.place.file));
+    let first: Vec<String> = first.take(SHOWN).map(ToString::to_string).collect();
+    let more = match files(errors) - first.len() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    Some(format!(
+        "warning: {count}: {}{more} (`poseur check` with the same --rules tells all)",
+        first.join("; ")
+    ))
+}
+
+/// How many files errors are about.
+pub fn files(errors: &[LoadError]) -> usize {
+    let files: HashSet<&str> = errors
+        .iter()
+        .map(|error| error.place.file.as_str())
+        .collect();
+    files.len()
 }
 
 /// Loads everything, and collects what is wrong.
 pub fn load(sources: &Sources) -> Loaded {
-    let mut loader = Loader::new();
+    let mut loaded = Loaded {
+        schemas: schema::built_in(),
+        strict: sources.strict,
+        ..Loaded::default()
+    };
+    let mut loader = loaded.loader(sources);
     if sources.rules.is_empty() || sources.with_built_in {
         loader.built_in();
     }
@@ -82,12 +152,12 @@ pub fn load(sources: &Sources) -> Loaded {
         loader.path(path);
     }
     let rules = loader.finish();
-    let mut loaded = Loaded {
-        rules: rules.rules,
-        refused: rules.refused,
-        schemas: schema::built_in(),
-        ..Loaded::default()
-    };
+    loaded.rules = rules.rules;
+    loaded.passed_over = rules.passed_over;
+    loaded.named = rules.named;
+    for error in rules.refused {
+        loaded.refuse(error);
+    }
     let mut exceptions = Vec::new();
     let mut paths: Vec<PathBuf> = Vec::new();
     for source in &sources.exceptions {
@@ -98,24 +168,16 @@ pub fn load(sources: &Sources) -> Loaded {
     }
     let files = exception::load(&paths);
     exceptions.extend(files.exceptions);
-    loaded
-        .refused
-        .extend(files.refused.into_iter().map(with_pack_names));
+    loaded.must(files.refused.into_iter().map(with_pack_names));
     exceptions.extend(rules.filters);
     let (exceptions, duplicates) = exception::unique(exceptions);
     loaded.exceptions = exceptions;
-    loaded.refused.extend(duplicates);
-    for path in &sources.schema_file {
-        match read_schema(path) {
-            Ok(text) => {
-                let file = path.display().to_string();
-                if let Err(errors) = schema::add(&mut loaded.schemas, &file, &text) {
-                    loaded.refused.extend(errors);
-                }
-            }
-            Err(error) => loaded.refused.push(error),
-        }
-    }
+    loaded.must(duplicates);
+    let mut schemas = std::mem::take(&mut loaded.schemas);
+    loaded.pages(&sources.schema_file, |file, text| {
+        schema::add(&mut schemas, file, text)
+    });
+    loaded.schemas = schemas;
     loaded
 }
 
@@ -129,7 +191,7 @@ fn with_pack_names(mut error: LoadError) -> LoadError {
     error
 }
 
-fn read_schema(path: &Path) -> Result<String, LoadError> {
+fn read_page(path: &Path) -> Result<String, LoadError> {
     let wrong =
         |reason: String| LoadError::new(Place::new(path.display().to_string(), 0, 0), reason);
     let bytes = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
@@ -137,59 +199,93 @@ fn read_schema(path: &Path) -> Result<String, LoadError> {
 }
 
 impl Loaded {
+    /// A loader of rules as the arguments say.
+    pub fn loader(&mut self, sources: &Sources) -> Loader {
+        let mut types = Types::built_in();
+        self.pages(&sources.types, |file, text| types.add(file, text));
+        let mut mappings = Mappings::default();
+        self.pages(&sources.mapping, |file, text| mappings.add(file, text));
+        Loader::new().with_types(types).with_mappings(mappings)
+    }
+
+    /// Reads files one by one; they must be good.
+    fn pages(
+        &mut self,
+        paths: &[PathBuf],
+        mut add: impl FnMut(&str, &str) -> Result<(), Vec<LoadError>>,
+    ) {
+        for path in paths {
+            let file = path.display().to_string();
+            match read_page(path) {
+                Ok(text) => self.must(add(&file, &text).err().unwrap_or_default()),
+                Err(error) => self.must([error]),
+            }
+        }
+    }
+
+    /// Notes what must not be wrong.
+    fn must(&mut self, errors: impl IntoIterator<Item = LoadError>) {
+        let fatal = |error| Refused { error, fatal: true };
+        self.refused.extend(errors.into_iter().map(fatal));
+    }
+
+    /// Notes what is wrong with a rule.
+    fn refuse(&mut self, error: LoadError) {
+        let fatal = self.strict || self.named.contains(&error.place.file);
+        self.refused.push(Refused { error, fatal });
+    }
+
+    /// What must not be wrong, and what else is.
+    pub fn by_gravity(self) -> (Vec<LoadError>, Vec<LoadError>) {
+        let (fatal, others): (Vec<_>, Vec<_>) =
+            self.refused.into_iter().partition(|refused| refused.fatal);
+        let errors = |refused: Vec<Refused>| refused.into_iter().map(|refused| refused.error);
+        (errors(fatal).collect(), errors(others).collect())
+    }
+
     /// Compiles what could be read; adds what cannot be compiled to what is refused. `None` if
     /// nothing can be compiled at all.
     pub fn compile(&mut self, schema: &str) -> Option<Matcher> {
+        let schemas = self.schemas.clone();
         let compile = |rules: &[Rule], exceptions: &[Exception]| {
             let (rules, exceptions) = (rules.to_vec(), exceptions.to_vec());
-            Matcher::new(rules, exceptions, self.schemas.clone(), Some(schema))
+            Matcher::new(rules, exceptions, schemas.clone(), Some(schema))
         };
         let error = match compile(&self.rules, &self.exceptions) {
             Ok(matcher) => return Some(matcher),
             Err(error) => error,
         };
-        let mut refused = Vec::new();
         if let MatcherError::UnknownSchema { .. } = error {
-            refused.push(LoadError::new(
-                Place::new("--schema", 0, 0),
-                error.to_string(),
-            ));
-            self.refused.extend(refused);
+            let place = Place::new("--schema", 0, 0);
+            self.must([LoadError::new(place, error.to_string())]);
             return None;
         }
-        // The error does not say which rule it is, and there may be others: one by one, then.
-        let mut rules = self.rules.clone();
-        rules.retain(|rule| match compile(std::slice::from_ref(rule), &[]) {
-            Ok(_) => true,
-            Err(error) => {
-                refused.push(LoadError::new(rule.origin.place.clone(), error.to_string()));
-                false
-            }
+        // The error does not say which rule it is, and there may be others.
+        let rules = culprits(&self.rules, &|rules| compile(rules, &[]).err());
+        let exceptions = culprits(&self.exceptions, &|exceptions| {
+            compile(&[], exceptions).err()
         });
-        let mut exceptions = self.exceptions.clone();
-        exceptions.retain(|exception| {
-            if matches!(exception.ground, Ground::Trusted(_)) {
-                return true;
-            }
-            match compile(&[], std::slice::from_ref(exception)) {
-                Ok(_) => true,
-                Err(error) => {
-                    refused.push(LoadError::new(exception.place.clone(), error.to_string()));
-                    false
-                }
-            }
-        });
-        let matcher = compile(&rules, &exceptions);
-        if let Err(error) = &matcher {
-            refused.push(LoadError::new(
-                Place::new("all rules together", 0, 0),
-                error.to_string(),
-            ));
+        for (at, reason) in exceptions.into_iter().rev() {
+            let exception = self.exceptions.remove(at);
+            self.refuse(LoadError::new(exception.place, reason));
         }
-        self.rules = rules;
-        self.exceptions = exceptions;
-        self.refused.extend(refused);
-        matcher.ok()
+        for (at, reason) in rules.iter().rev() {
+            let place = self.rules.remove(*at).origin.place;
+            self.refuse(LoadError::new(place, reason));
+        }
+        match compile(&self.rules, &self.exceptions) {
+            Ok(_) if self.rules.is_empty() && !rules.is_empty() => {
+                let place = Place::new("--rules", 0, 0);
+                self.must([LoadError::new(place, "no rule is left: all were refused")]);
+                None
+            }
+            Ok(matcher) => Some(matcher),
+            Err(error) => {
+                let place = Place::new("all rules together", 0, 0);
+                self.must([LoadError::new(place, error.to_string())]);
+                None
+            }
+        }
     }
 
     /// What is not wrong, but hardly meant: exceptions that are no longer in force, or that are for
@@ -212,5 +308,25 @@ impl Loaded {
             warnings.push("there are no rules: nothing can match".to_owned());
         }
         warnings
+    }
+}
+
+/// The positions of those that cannot be compiled, and why. Halves that compile are done with, so that
+/// one among hundreds is found in the time of a few attempts at all of them.
+fn culprits<T>(
+    items: &[T],
+    compile: &dyn Fn(&[T]) -> Option<MatcherError>,
+) -> Vec<(usize, String)> {
+    match compile(items) {
+        None => Vec::new(),
+        Some(_) if items.is_empty() => Vec::new(),
+        Some(error) if items.len() == 1 => vec![(0, error.to_string())],
+        Some(_) => {
+            let middle = items.len() / 2;
+            let mut found = culprits(&items[..middle], compile);
+            let right = culprits(&items[middle..], compile);
+            found.extend(right.into_iter().map(|(at, reason)| (at + middle, reason)));
+            found
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `poseur rules`: the loaded rules, as a list or one in plain words.
 
-use poseur_rule::model::{Condition, Rule};
+use poseur_rule::model::{Condition, LogSource, Rule};
+use poseur_rule::normal::normal;
 
 use crate::args::{self, Format, Sources};
+use crate::diff;
 use crate::error::Error;
 use crate::json::{Object, array, object, texts};
 use crate::load;
@@ -25,13 +27,19 @@ pub fn run(command: &args::Rules) -> Result<(), Error> {
             let rules = rules(sources)?;
             show(&rules[find(&rules, id)?], *format)
         }
+        args::Rules::Diff {
+            left,
+            right,
+            format,
+            sources,
+        } => return diff::run(left, right, *format, sources),
     };
     output::print(&text)
 }
 
 /// The rules, which must all be usable.
 fn rules(sources: &Sources) -> Result<Vec<Rule>, Error> {
-    Ok(load::matcher(sources)?.rules().to_vec())
+    Ok(load::ready(sources)?.matcher.rules().to_vec())
 }
 
 /// The number of the rule with an id, or of the only one whose id begins so.
@@ -133,6 +141,8 @@ fn metadata(rule: &Rule, o: &mut Object<'_>) {
         o.maybe("product", rule.log_source.product.as_deref());
         o.maybe("service", rule.log_source.service.as_deref());
         o.maybe("category", rule.log_source.category.as_deref());
+        texts(o.key("indices"), &rule.log_source.indices);
+        o.maybe("table", rule.log_source.table.as_deref());
     });
     texts(o.key("context"), &rule.fields);
     texts(o.key("fields"), words::fields(&rule.condition));
@@ -144,19 +154,22 @@ pub fn show(rule: &Rule, format: Format) -> Vec<u8> {
         let mut out = Vec::new();
         object(&mut out, |o| {
             metadata(rule, o);
-            condition(&rule.condition, o.key("condition"));
+            condition(&normal(&rule.condition), o.key("condition"));
         });
         out.push(b'\n');
         return out;
     }
     let paint = Paint::stdout();
     let mut out = format!("{}\n\n", paint.of(Colour::Bold, harmless(&rule.title)));
-    let source = [
-        &rule.log_source.product,
-        &rule.log_source.service,
-        &rule.log_source.category,
-    ];
-    let source: Vec<&str> = source.into_iter().flatten().map(String::as_str).collect();
+    let LogSource {
+        product,
+        service,
+        category,
+        indices,
+        table,
+    } = &rule.log_source;
+    let source = [product, service, category, table].into_iter().flatten();
+    let source: Vec<&str> = source.chain(indices).map(String::as_str).collect();
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| {
         if !value.is_empty() {
@@ -201,7 +214,7 @@ pub fn show(rule: &Rule, format: Format) -> Vec<u8> {
     };
     let description: Vec<String> = rule.description.lines().map(str::to_owned).collect();
     section("description", harmless_lines(&description));
-    section("matches when", words::condition(&rule.condition));
+    section("matches when", words::condition(&normal(&rule.condition)));
     section("looks at", harmless_lines(&words::fields(&rule.condition)));
     section("reports", harmless_lines(&rule.fields));
     out.into_bytes()

@@ -11,6 +11,7 @@ use poseur_tagger::{Counts, Lines};
 use crate::args::Input;
 use crate::error::Error;
 use crate::input::{self, Feed};
+use crate::load::Ready;
 use crate::pipeline;
 use crate::summary::summary;
 use crate::terminal::{Messages, Paint};
@@ -61,11 +62,11 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// [`Error::Inputs`].
-    pub fn finish(&self, counts: &Counts) -> Result<(), Error> {
+    pub fn finish(&self, counts: &Counts, rules: &Ready) -> Result<(), Error> {
         self.messages.finish();
         if !self.input.quiet {
             let took = io::stderr().is_terminal().then(|| self.started.elapsed());
-            let text = summary(counts, took, Paint::stderr());
+            let text = summary(counts, rules, took, Paint::stderr());
             let _ = io::stderr().write_all(text.as_bytes());
         }
         match self.messages.any_failed() {

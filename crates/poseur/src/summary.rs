@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use poseur_tagger::Counts;
 
+use crate::load::Ready;
 use crate::terminal::{Colour, Paint};
 
 /// The summary's lines: a name, a number, and on terminals a remark. Names and their order are
 /// stable; programs may read them.
-pub fn summary(counts: &Counts, took: Option<Duration>, paint: Paint) -> String {
+pub fn summary(counts: &Counts, rules: &Ready, took: Option<Duration>, paint: Paint) -> String {
     let mut rows: Vec<(String, u64, String)> = vec![
         ("records".into(), counts.records, String::new()),
         (
@@ -26,6 +27,11 @@ pub fn summary(counts: &Counts, took: Option<Duration>, paint: Paint) -> String 
     for (reason, count) in counts.unreadable_by_reason() {
         rows.push((format!("  {reason}"), count, String::new()));
     }
+    if rules.refused > 0 {
+        let loaded = rules.matcher.rules().len() as u64;
+        rows.push(("rules".into(), loaded, String::new()));
+        rows.push(("refused files".into(), rules.refused as u64, String::new()));
+    }
     let name_width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let digits = rows
         .iter()
@@ -37,7 +43,7 @@ pub fn summary(counts: &Counts, took: Option<Duration>, paint: Paint) -> String 
         let line = format!("{name:name_width$}  {count:>digits$}");
         let line = match name.as_str() {
             "matched" if count > 0 => paint.of(Colour::Red, line),
-            "unreadable" if count > 0 => paint.of(Colour::Yellow, line),
+            "unreadable" | "refused files" if count > 0 => paint.of(Colour::Yellow, line),
             _ => line.into(),
         };
         let _ = write!(out, "{line}");
@@ -76,7 +82,10 @@ fn size(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use poseur_matcher::record::Unreadable;
+    use poseur_matcher::{Matcher, schema};
 
     use super::*;
 
@@ -97,11 +106,23 @@ unreadable            2
   not valid JSON      1
   too long            1
 ";
-        assert_eq!(summary(&counts, None, Paint::plain()), wanted);
-        let timed = summary(&counts, Some(Duration::from_millis(500)), Paint::plain());
+        let matcher = Matcher::new(Vec::new(), Vec::new(), schema::built_in(), None);
+        let mut rules = Ready {
+            matcher: Arc::new(matcher.unwrap()),
+            refused: 0,
+        };
+        assert_eq!(summary(&counts, &rules, None, Paint::plain()), wanted);
+        let half = Some(Duration::from_millis(500));
+        let timed = summary(&counts, &rules, half, Paint::plain());
         assert!(
             timed.contains("34567  in 0.50 s, 69.1 kB a second\n"),
             "{timed}"
+        );
+        rules.refused = 12;
+        let more = summary(&counts, &rules, None, Paint::plain());
+        assert!(
+            more.ends_with("\nrules                 0\nrefused files        12\n"),
+            "{more}"
         );
     }
 

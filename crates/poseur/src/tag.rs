@@ -20,7 +20,8 @@ use crate::run::{self, Run};
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &args::Tag) -> Result<(), Error> {
-    let matcher = load::matcher(&args.sources)?;
+    let rules = load::ready(&args.sources)?;
+    let matcher = rules.matcher.clone();
     let mut output = Output::open(args.output.as_deref(), &args.input.files)?;
     // Records on a terminal leave no room for a progress bar.
     let progress = args.output.is_some() || !io::stdout().is_terminal();
@@ -48,7 +49,7 @@ pub fn run(args: &args::Tag) -> Result<(), Error> {
     for worker in &workers {
         counts += worker.counts();
     }
-    run.finish(&counts)
+    run.finish(&counts, &rules)
 }
 
 /// Tags frames and writes them out.

@@ -10,18 +10,25 @@ use crate::terminal::harmless;
 
 /// A predicate in words: `user.email contains "helpdesk"`.
 pub fn predicate(field: &Field, test: &Test) -> String {
+    format!("{} {}", named(field), tested(test))
+}
+
+/// A field as the subject of a clause.
+fn named(field: &Field) -> String {
     let label = field.label();
-    let field = match field {
-        Field::Any => "any value",
-        _ => &harmless(&label),
-    };
-    format!("{field} {}", tested(test))
+    let label = harmless(&label);
+    match field {
+        Field::Any => "any value".to_owned(),
+        Field::Like(_) => format!("any field {label}"),
+        Field::Column(column) => format!("{label} ({})", column.kind.as_str()),
+        Field::Name(_) | Field::Value(_) => label.into_owned(),
+    }
 }
 
 /// What is asked of a field.
 pub fn tested(test: &Test) -> String {
     match test {
-        Test::Text(pattern, case) => format!("{}{}", fits(pattern), exactness(*case)),
+        Test::Text(pattern, case) => format!("{}{}", fits(pattern), exact_text(pattern, *case)),
         Test::Bool(value) => format!("is {value}"),
         Test::Null => "is missing or null".to_owned(),
         Test::Exists => "is present".to_owned(),
@@ -96,22 +103,47 @@ fn relation(comparison: Comparison) -> &'static str {
 }
 
 fn fits(pattern: &Pattern) -> String {
+    let (verb, text) = fitting(pattern);
+    match text {
+        Some(text) => format!("{verb} {text}"),
+        None => verb.to_owned(),
+    }
+}
+
+/// How a text fits, and what it fits.
+fn fitting(pattern: &Pattern) -> (&'static str, Option<String>) {
     match pattern.parts() {
-        [] => "is \"\"".to_owned(),
-        [Part::Literal(text)] => format!("is {}", quoted(text)),
-        [Part::Run] => "is any text".to_owned(),
-        [Part::Run, Part::Literal(text), Part::Run] => format!("contains {}", quoted(text)),
-        [Part::Literal(text), Part::Run] => format!("starts with {}", quoted(text)),
-        [Part::Run, Part::Literal(text)] => format!("ends with {}", quoted(text)),
+        [] => ("is", Some(quoted(""))),
+        [Part::Literal(text)] => ("is", Some(quoted(text))),
+        [Part::Run] => ("is any text", None),
+        [Part::Run, Part::Literal(text), Part::Run] => ("contains", Some(quoted(text))),
+        [Part::Literal(text), Part::Run] => ("starts with", Some(quoted(text))),
+        [Part::Run, Part::Literal(text)] => ("ends with", Some(quoted(text))),
         parts => {
             let spelt = parts.iter().map(|part| match part {
                 Part::Literal(text) => escaped(text),
                 Part::Run => "*".to_owned(),
                 Part::One => "?".to_owned(),
             });
-            format!("fits {}", quoted(&spelt.collect::<String>()))
+            ("fits", Some(quoted(&spelt.collect::<String>())))
         }
     }
+}
+
+/// What is said of letter case: nothing where there is none.
+fn exact_text(pattern: &Pattern, case: Case) -> &'static str {
+    match has_case(pattern) {
+        true => exactness(case),
+        false => "",
+    }
+}
+
+/// Whether a pattern holds letters that have another case.
+fn has_case(pattern: &Pattern) -> bool {
+    pattern.parts().iter().any(|part| match part {
+        Part::Literal(text) => text.bytes().any(|byte| byte.is_ascii_alphabetic()),
+        Part::Run | Part::One => false,
+    })
 }
 
 /// Wildcards that stand for themselves get a mark.
@@ -161,42 +193,150 @@ pub fn condition(condition: &Condition) -> Vec<String> {
     lines
 }
 
+/// Parts of a condition, of which any or all must hold.
+pub fn parts<'c>(parts: impl IntoIterator<Item = &'c Condition>, any: bool) -> Vec<String> {
+    let Parts { lists, others } = Parts::new(parts, any);
+    let mut lines: Vec<String> = lists.into_iter().flat_map(List::lines).collect();
+    for part in others {
+        describe(part, "", 0, &mut lines);
+    }
+    lines
+}
+
+/// Parts of a condition, with tests put together that differ in one text only.
+struct Parts<'c> {
+    lists: Vec<List>,
+    others: Vec<&'c Condition>,
+}
+
+/// One field, and texts of which it must be one.
+struct List {
+    field: String,
+    verb: &'static str,
+    joined: &'static str,
+    exactness: &'static str,
+    /// None of the texts has letters whose case could matter.
+    caseless: bool,
+    texts: Vec<String>,
+}
+
+impl<'c> Parts<'c> {
+    fn new(parts: impl IntoIterator<Item = &'c Condition>, any: bool) -> Parts<'c> {
+        let (mut lists, mut others): (Vec<List>, Vec<_>) = (Vec::new(), Vec::new());
+        for part in parts {
+            let Some(list) = List::of(part, any) else {
+                others.push(part);
+                continue;
+            };
+            match lists.iter_mut().find(|known| known.takes(&list)) {
+                Some(known) => {
+                    known.texts.extend(list.texts);
+                    if known.caseless && !list.caseless {
+                        (known.exactness, known.caseless) = (list.exactness, false);
+                    }
+                }
+                None => lists.push(list),
+            }
+        }
+        Parts { lists, others }
+    }
+}
+
+impl List {
+    /// The list that a part may stand in.
+    fn of(part: &Condition, any: bool) -> Option<List> {
+        let (test, joined) = match (part, any) {
+            (Condition::Test(test), true) => (test, "one of"),
+            (Condition::Not(inner), false) => match &**inner {
+                Condition::Test(test) => (test, "none of"),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let Test::Text(pattern, case) = &test.test else {
+            return None;
+        };
+        let (verb, text) = fitting(pattern);
+        Some(List {
+            field: named(&test.field),
+            verb,
+            joined,
+            exactness: exact_text(pattern, *case),
+            caseless: !has_case(pattern),
+            texts: vec![text?],
+        })
+    }
+
+    /// Whether another one can be written as part of this one.
+    fn takes(&self, other: &List) -> bool {
+        let same_case = self.caseless || other.caseless || self.exactness == other.exactness;
+        self.field == other.field && self.verb == other.verb && same_case
+    }
+
+    fn lines(self) -> Vec<String> {
+        let List {
+            field,
+            verb,
+            joined,
+            exactness,
+            mut texts,
+            ..
+        } = self;
+        if texts.len() == 1 {
+            let not = if joined == "none of" { "not: " } else { "" };
+            return vec![format!(
+                "{not}{field} {verb} {}{exactness}",
+                texts.remove(0)
+            )];
+        }
+        let texts = texts.into_iter().map(|text| format!("  {text}"));
+        let title = format!("{field} {verb} {joined}{exactness}");
+        std::iter::once(title).chain(texts).collect()
+    }
+}
+
 fn describe(condition: &Condition, label: &str, depth: usize, lines: &mut Vec<String>) {
     let mut line = |text: &str| lines.push(format!("{}{label}{text}", "  ".repeat(depth)));
-    match condition {
+    let (title, inner) = match condition {
         Condition::Named(name, part) => {
             let label = format!("{label}{}: ", harmless(name));
-            describe(part, &label, depth, lines);
+            return describe(part, &label, depth, lines);
         }
-        Condition::All(parts) | Condition::Any(parts) if parts.len() == 1 => {
-            describe(&parts[0], label, depth, lines);
+        Condition::All(all) | Condition::Any(all) if all.len() == 1 => {
+            return describe(&all[0], label, depth, lines);
         }
-        Condition::All(parts) => {
-            line(if parts.is_empty() { "always" } else { "all of" });
-            parts
-                .iter()
-                .for_each(|part| describe(part, "", depth + 1, lines));
+        Condition::All(all) if all.is_empty() => return line("always"),
+        Condition::Any(all) if all.is_empty() => return line("never"),
+        Condition::All(all) => ("all of".to_owned(), parts(all, false)),
+        Condition::Any(all) => {
+            let Parts { mut lists, others } = Parts::new(all, true);
+            match (lists.pop(), others.is_empty() && lists.is_empty()) {
+                // One list says it all.
+                (Some(list), true) => {
+                    let mut lines = list.lines();
+                    (
+                        lines.remove(0),
+                        lines.iter().map(|text| text[2..].to_owned()).collect(),
+                    )
+                }
+                _ => ("at least one of".to_owned(), parts(all, true)),
+            }
         }
-        Condition::Any(parts) => {
-            line(if parts.is_empty() {
-                "never"
-            } else {
-                "at least one of"
-            });
-            parts
-                .iter()
-                .for_each(|part| describe(part, "", depth + 1, lines));
-        }
-        Condition::Not(part) => {
-            line("not");
-            describe(part, "", depth + 1, lines);
-        }
-        Condition::Nested { path, condition } => {
-            line(&format!("one object of {} with", harmless(path)));
-            describe(condition, "", depth + 1, lines);
-        }
-        Condition::Test(test) => line(&predicate(&test.field, &test.test)),
-    }
+        Condition::Not(part) => match self::condition(part) {
+            one if one.len() == 1 => return line(&format!("not: {}", one[0])),
+            more => ("not".to_owned(), more),
+        },
+        Condition::Nested { path, condition } => (nested(path), self::condition(condition)),
+        Condition::Test(test) => return line(&predicate(&test.field, &test.test)),
+    };
+    line(&title);
+    let indent = "  ".repeat(depth + 1);
+    lines.extend(inner.iter().map(|text| format!("{indent}{text}")));
+}
+
+/// The title of what one object must satisfy.
+pub fn nested(path: &str) -> String {
+    format!("one object of {} with", harmless(path))
 }
 
 /// The fields a condition looks at, in order, each once.
@@ -316,8 +456,7 @@ all of
   chosen: at least one of
     a is present
     b is present
-  not
-    a is present";
+  not: a is present";
         assert_eq!(condition(&tree).join("\n"), wanted);
         assert_eq!(fields(&tree), ["a", "b"]);
     }

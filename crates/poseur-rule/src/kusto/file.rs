@@ -16,14 +16,18 @@ use crate::yaml::{self, Node, Reader, closest};
 /// read; how often a service runs the query, and what it makes of the matches, has no meaning for one
 /// record.
 pub fn read_yaml(file: &str, text: &str, types: &Types) -> Documents {
+    match yaml::parse(file, text) {
+        Ok(nodes) => read_nodes(file, text, &nodes, types),
+        Err(error) => Documents {
+            errors: vec![error],
+            ..Documents::default()
+        },
+    }
+}
+
+/// The same for a text that was parsed already.
+pub fn read_nodes(file: &str, text: &str, nodes: &[Node], types: &Types) -> Documents {
     let mut documents = Documents::default();
-    let nodes = match yaml::parse(file, text) {
-        Ok(nodes) => nodes,
-        Err(error) => {
-            documents.errors.push(error);
-            return documents;
-        }
-    };
     let mut reader = Reader::with_source(file, text);
     for node in nodes.iter().filter(|node| !node.is_null()) {
         if reader.map(node, "a query file").is_some() {

@@ -22,7 +22,7 @@ mod scope;
 mod syntax;
 mod token;
 
-pub use file::{read_query, read_yaml};
+pub use file::{read_nodes, read_query, read_yaml};
 
 /// Why a query is refused: the byte of the query's text it is about, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,7 +23,7 @@ impl Filter {
             None => Some(
                 rules
                     .iter()
-                    .filter(|rule| self.covers(&rule.log_source))
+                    .filter(|rule| self.log_source.covers(&rule.log_source))
                     .map(|rule| rule.id.clone())
                     .collect(),
             ),
@@ -39,7 +39,7 @@ impl Filter {
                     }
                     ids.extend(
                         named
-                            .filter(|rule| self.covers(&rule.log_source))
+                            .filter(|rule| self.log_source.covers(&rule.log_source))
                             .map(|rule| rule.id.clone()),
                     );
                 }
@@ -47,15 +47,6 @@ impl Filter {
             }
         };
         exception
-    }
-
-    /// Each part of the log source that the filter gives is the rule's, too.
-    fn covers(&self, source: &LogSource) -> bool {
-        let fits =
-            |mine: &Option<String>, theirs: &Option<String>| mine.is_none() || mine == theirs;
-        fits(&self.log_source.product, &source.product)
-            && fits(&self.log_source.service, &source.service)
-            && fits(&self.log_source.category, &source.category)
     }
 }
 

@@ -20,16 +20,20 @@ pub use filter::Filter;
 
 /// Reads a Sigma file of one or several documents. `file` is the name that errors give.
 pub fn read(file: &str, text: &str) -> Documents {
+    match yaml::parse(file, text) {
+        Ok(nodes) => read_nodes(file, text, &nodes),
+        Err(error) => Documents {
+            errors: vec![error],
+            ..Documents::default()
+        },
+    }
+}
+
+/// The same for a text that was parsed already.
+pub fn read_nodes(file: &str, text: &str, nodes: &[Node]) -> Documents {
     let mut documents = Documents::default();
-    let nodes = match yaml::parse(file, text) {
-        Ok(nodes) => nodes,
-        Err(error) => {
-            documents.errors.push(error);
-            return documents;
-        }
-    };
     let mut reader = Reader::with_source(file, text);
-    if refuse_actions(&mut reader, &nodes) {
+    if refuse_actions(&mut reader, nodes) {
         documents.errors = reader.errors;
         return documents;
     }

@@ -31,7 +31,8 @@ use write::Csv;
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &args::Hunt) -> Result<(), Error> {
-    let matcher = load::matcher(&args.sources)?;
+    let rules = load::ready(&args.sources)?;
+    let matcher = rules.matcher.clone();
     let output = Output::open(None, &args.input.files)?;
     let on_terminal = io::stdout().is_terminal();
     let format = args.format.unwrap_or(match on_terminal {
@@ -78,7 +79,7 @@ pub fn run(args: &args::Hunt) -> Result<(), Error> {
         run.messages.finish();
         return Err(sink.output.error(error));
     }
-    run.finish(&counts)
+    run.finish(&counts, &rules)
 }
 
 fn hunting(matcher: &Arc<Matcher>, check_all: bool) -> Lines {
