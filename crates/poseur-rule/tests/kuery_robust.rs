@@ -181,6 +181,10 @@ fn large_queries() {
     read_query(&format!("@timestamp > 2026-01-01||{}", million("+1d")));
     let values = vec!["\"10.0.0.1\""; 80_000].join(" or ");
     assert!(read_query(&format!("source.ip:({values})")));
+    // Each range of addresses is hundreds of networks.
+    assert!(!read_query(
+        &vec!["source.ip > \"::1\""; 50_000].join(" or ")
+    ));
 }
 
 #[test]

@@ -8,20 +8,27 @@ use crate::model::{
 };
 use crate::types::{FieldType, Types};
 
+/// Most tests that a query may come to: a range of addresses can be hundreds, and one of this size is a
+/// mistake.
+const MAX_TESTS: usize = 1_000_000;
+
 /// The condition of a whole query.
 pub(super) fn query(tree: &Tree<Clause>, types: &Types) -> Result<Condition, Failure> {
-    clauses(tree, "", types)
+    clauses(tree, "", types, &mut 0)
 }
 
-/// Clauses whose fields are below a path.
-fn clauses(tree: &Tree<Clause>, path: &str, types: &Types) -> Result<Condition, Failure> {
+/// Clauses whose fields are below a path. `tests` counts what the query has come to so far.
+fn clauses(
+    tree: &Tree<Clause>,
+    path: &str,
+    types: &Types,
+    tests: &mut usize,
+) -> Result<Condition, Failure> {
     each(tree, &mut |clause| match clause {
         Clause::Values { field, values } => {
             let field = Target::of(field.as_ref(), path)?;
             each(values, &mut |value| {
-                field
-                    .value(&value.value, types)
-                    .map_err(|reason| (value.at, reason))
+                counted(value, tests, field.value(&value.value, types))
             })
         }
         Clause::Range {
@@ -30,9 +37,7 @@ fn clauses(tree: &Tree<Clause>, path: &str, types: &Types) -> Result<Condition, 
             value,
         } => {
             let target = Target::of(Some(field), path)?;
-            target
-                .range(*comparison, &value.value, types)
-                .map_err(|reason| (value.at, reason))
+            counted(value, tests, target.range(*comparison, &value.value, types))
         }
         Clause::Nested {
             path: inner,
@@ -42,13 +47,31 @@ fn clauses(tree: &Tree<Clause>, path: &str, types: &Types) -> Result<Condition, 
                 let reason = "the objects before `:{` need one field's name, without wildcards";
                 return Err((inner.at, reason.into()));
             };
-            let condition = clauses(tree, &inner, types)?;
+            let condition = clauses(tree, &inner, types, tests)?;
             Ok(Condition::Nested {
                 path: inner,
                 condition: Box::new(condition),
             })
         }
     })
+}
+
+/// What a value comes to, added to the number of tests.
+fn counted(
+    value: &Literal,
+    tests: &mut usize,
+    condition: Result<Condition, String>,
+) -> Result<Condition, Failure> {
+    let condition = condition.map_err(|reason| (value.at, reason))?;
+    *tests += match &condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.len(),
+        _ => 1,
+    };
+    if *tests > MAX_TESTS {
+        let reason = format!("the query comes to more than {MAX_TESTS} tests");
+        return Err((value.at, reason));
+    }
+    Ok(condition)
 }
 
 fn each<T>(
