@@ -348,12 +348,11 @@ pub fn listed(schema: Schema) -> Vec<&'static str> {
     }
 }
 
-/// The name by which a scalar at these keys goes among field names.
+/// The name by which a scalar at these keys goes among field names: a family's, if there is one.
 pub fn name_of(schema: Schema, keys: &[u8]) -> Vec<u8> {
     match schema {
         Schema::O365 => [b"o365.audit.", keys].concat(),
-        Schema::Defender => keys.strip_prefix(b"properties.").unwrap_or(keys).to_vec(),
-        Schema::Ecs | Schema::Hunting => keys.to_vec(),
+        Schema::Ecs | Schema::Hunting | Schema::Defender => keys.to_vec(),
     }
 }
 
