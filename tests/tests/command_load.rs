@@ -266,7 +266,7 @@ fn fields_of_sigma_rules_are_renamed() {
     folder.file("rules/k.toml", kuery("k", "User: ann*"));
     let mapping = folder.file(
         "m.yml",
-        "name: mine\npriority: 10\ntransformations:\n  - type: field_name_mapping\n    mapping:\n      User: [user.name, user.email]\n    rule_conditions:\n      - {type: logsource, product: any}\n",
+        "name: mine\npriority: 10\ntransformations:\n  - type: field_name_mapping\n    mapping:\n      User: [user.name, user.email]\n    rule_conditions:\n      - {type: logsource, category: any}\n",
     );
     let rules = folder.path("rules");
     let sources = ["--rules", &rules, "--mapping", &mapping];
@@ -298,7 +298,7 @@ fn fields_of_sigma_rules_are_renamed() {
     // Rules for other logs keep their names.
     let other = folder.file(
         "other.yml",
-        "transformations:\n  - {type: field_name_prefix, prefix: x., rule_conditions: [{type: logsource, product: no}]}\n",
+        "transformations:\n  - {type: field_name_prefix, prefix: x., rule_conditions: [{type: logsource, category: no}]}\n",
     );
     let sources = ["--rules", &sigma, "--mapping", &other];
     assert_eq!(matching(&sources, r#"{"User":"anna"}"#), json!(["s"]));
