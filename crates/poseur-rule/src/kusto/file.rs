@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Refusal, query};
+use super::{Refusal, one_line, query};
 use crate::documents::Documents;
 use crate::error::{LoadError, Place};
 use crate::model::{Language, Level, LogSource, Origin, Rule};
@@ -190,7 +190,7 @@ fn severity(reader: &mut Reader<'_>, document: &Node) -> Level {
             |near| format!("did you mean `{near}`?"),
         );
         if let Some(node) = document.get("severity") {
-            reader.error(node, format!("unknown severity `{word}`: {hint}"));
+            reader.error(node, one_line(format!("unknown severity `{word}`: {hint}")));
         }
         Level::default()
     })

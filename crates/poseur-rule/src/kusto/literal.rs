@@ -96,7 +96,7 @@ fn escaped_content(inner: &str, quote: char) -> Read<String> {
             return Ok((out, at));
         }
         let (code, length) = escape(&stop[1..]).ok_or_else(|| {
-            let next = stop[1..].chars().next();
+            let next = stop[1..].chars().next().filter(|next| !next.is_control());
             let next = next.map_or(String::new(), |next| next.escape_debug().to_string());
             format!("`\\{next}` is no escape: write `\\\\{next}`, or the text as @{quote}…{quote}")
         })?;

@@ -150,7 +150,10 @@ fn within(source: &str, at: &Node, offset: usize) -> Option<(usize, usize)> {
             None if line.trim().is_empty() => "",
             None => return None,
         };
-        let quoted = number == 0 && rest.starts_with(['\'', '"']);
+        // A block may itself begin with a quote.
+        let quoted = number == 0
+            && rest.starts_with(['\'', '"'])
+            && !rest.starts_with(text.split('\n').next().unwrap_or_default());
         let rest = &rest[usize::from(quoted)..];
         let tail = rest.strip_prefix(piece)?;
         let column = at.column + usize::from(quoted) + piece.chars().count();
