@@ -2,6 +2,7 @@
 
 pub mod bits;
 mod column;
+mod cover;
 mod derive;
 pub mod dispatch;
 pub mod equalities;

@@ -5,7 +5,7 @@
 //! descendants (`user`, `user.email`, …): one lookup per key, whatever the mixture of nesting.
 
 /// A path, and the node of the trie where it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct PathId(u32);
 
 impl PathId {
@@ -31,6 +31,7 @@ pub struct Paths {
 struct Node {
     /// The last name on the way here.
     name: String,
+    parent: PathId,
     children: Vec<PathId>,
     wanted: bool,
     keys: Keys,
@@ -66,6 +67,7 @@ impl Paths {
             let id = PathId(self.nodes.len() as u32);
             self.nodes.push(Node {
                 name: name.to_owned(),
+                parent: from,
                 ..Node::default()
             });
             self.nodes[from.index()].children.push(id);
@@ -93,6 +95,14 @@ impl Paths {
             self.spellings(child, &format!("{spelling}."), out);
             out.push((spelling, child));
         }
+    }
+
+    /// The names of a path, the last one first.
+    pub fn names(&self, path: PathId) -> impl Iterator<Item = &str> {
+        let nodes = std::iter::successors(Some(path), |&at| Some(self.nodes[at.index()].parent));
+        nodes
+            .take_while(|&at| at != PathId::ROOT)
+            .map(|at| self.name(at))
     }
 
     /// The last name of a path.

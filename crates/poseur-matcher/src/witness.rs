@@ -5,9 +5,12 @@
 //! escapes (which the reader has to watch for itself): so it is ASCII, and holds nothing that
 //! is escaped inside a JSON string, or inside a JSON string inside another.
 
+use std::ops::Range;
+
 use poseur_rule::model::{Case, Field, Moment, Part, Test};
 
 use crate::column::with_scalar;
+use crate::cover::{Literals, Need};
 use crate::field::FieldPlan;
 use crate::kusto::Value;
 use crate::number::is_number;
@@ -19,97 +22,87 @@ use crate::schema::Derive;
 /// Shorter literals are in every other record.
 const SHORTEST: usize = 4;
 
-/// A set of literals, one of which must be there, and how good it is: less is better.
-#[derive(Debug, Clone)]
-struct Witness {
-    literals: Vec<String>,
-    rank: u32,
-}
+/// What literals weigh: see [`cover`](crate::cover). A value of a field that tells records apart stands in
+/// few of them, and a search for one literal more is cheap; any other value, and the name of a key,
+/// may be in every record, so it must stand for a hundred of the former.
+const DISCRIMINATING: u64 = 1;
+const VALUE: u64 = 100;
+const KEY: u64 = 150;
 
-/// Ranks: an equality on a discriminating field, any other value, the name of a key.
-const DISCRIMINATING: u32 = 0;
-const VALUE: u32 = 1;
-const KEY: u32 = 2;
+/// How much more a literal weighs that is known to stand in the records of a schema.
+const KNOWN: u64 = 1000;
+
+/// Short literals stand in more records than long ones.
+fn weight(rank: u64, literal: &str) -> u64 {
+    rank * match literal.len() {
+        0..=5 => 16,
+        6..=7 => 4,
+        _ => 1,
+    }
+}
 
 impl Plan {
     /// The witnesses of rule number `rule`, over all shapes; `None` if there is none, so that every
     /// record must be looked at. No literals at all: the rule can never match.
     pub fn witnesses_of(&self, rule: usize) -> Option<Vec<String>> {
-        let mut literals = Vec::new();
-        for schema in self
-            .schemas
-            .iter()
-            .filter(|plan| self.shapes.may_judge(plan))
-        {
-            let witness = schema.witness(self, &schema.programs[rule])?;
-            literals.extend(witness.literals);
-        }
-        Some(shortest(literals))
+        self.witnesses_of_all(rule..rule + 1)
     }
 
     /// The witnesses of the first `rules` conditions together.
     pub fn witnesses(&self, rules: usize) -> Option<Vec<String>> {
-        let all: Option<Vec<_>> = (0..rules).map(|rule| self.witnesses_of(rule)).collect();
-        Some(shortest(all?.concat()))
+        self.witnesses_of_all(0..rules)
+    }
+
+    fn witnesses_of_all(&self, rules: Range<usize>) -> Option<Vec<String>> {
+        let mut finder = WitnessFinder::default();
+        let judging = self
+            .schemas
+            .iter()
+            .filter(|plan| self.shapes.may_judge(plan));
+        let judging: Vec<&SchemaPlan> = judging.collect();
+        let needs = rules.flat_map(|rule| judging.iter().map(move |schema| (schema, rule)));
+        let needs: Vec<Need> = needs
+            .map(|(schema, rule)| finder.need(self, schema, &schema.programs[rule]))
+            .collect();
+        finder.literals.cover(&needs)
     }
 }
 
-/// Leaves out literals that hold another one: finding that one is enough.
-fn shortest(mut literals: Vec<String>) -> Vec<String> {
-    literals.sort_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
-    let mut kept: Vec<String> = Vec::new();
-    for literal in literals {
-        if !kept.iter().any(|known| literal.contains(known.as_str())) {
-            kept.push(literal);
-        }
-    }
-    kept
+/// Finds out what literals conditions need.
+#[derive(Default)]
+struct WitnessFinder {
+    literals: Literals,
 }
 
-impl SchemaPlan {
-    fn witness(&self, plan: &Plan, node: &Node) -> Option<Witness> {
+impl WitnessFinder {
+    fn need(&mut self, plan: &Plan, schema: &SchemaPlan, node: &Node) -> Need {
+        let mut all = |nodes: &[Node]| -> Vec<Need> {
+            nodes
+                .iter()
+                .map(|node| self.need(plan, schema, node))
+                .collect()
+        };
         match node {
-            Node::Constant(true) | Node::Not(_) => None,
-            Node::Constant(false) => Some(Witness {
-                literals: Vec::new(),
-                rank: 0,
-            }),
-            Node::Predicate(id) => self.of_predicate(plan, *id),
+            Node::Constant(true) | Node::Not(_) => Need::Unknown,
+            Node::Constant(false) => Need::Any(Vec::new()),
+            Node::Predicate(id) => self.of_predicate(plan, schema, *id),
             Node::Nested(number) => {
                 let nested = &plan.nested[*number].plan;
-                let schema = &nested.schemas[self.number];
-                schema.witness(nested, &schema.programs[0])
+                let schema = &nested.schemas[schema.number];
+                self.need(nested, schema, &schema.programs[0])
             }
-            Node::All(nodes) => {
-                let witnesses = nodes.iter().filter_map(|node| self.witness(plan, node));
-                witnesses.min_by_key(|witness| {
-                    // Among equals, few and long ones.
-                    let shortest = witness.literals.iter().map(String::len).min();
-                    let length = shortest.unwrap_or(usize::MAX);
-                    (witness.rank, witness.literals.len(), usize::MAX - length)
-                })
-            }
-            Node::Any(nodes) => {
-                let witnesses: Option<Vec<Witness>> =
-                    nodes.iter().map(|node| self.witness(plan, node)).collect();
-                let witnesses = witnesses?;
-                Some(Witness {
-                    rank: witnesses.iter().map(|witness| witness.rank).max()?,
-                    literals: witnesses
-                        .into_iter()
-                        .flat_map(|witness| witness.literals)
-                        .collect(),
-                })
-            }
+            Node::All(nodes) => Need::All(all(nodes)),
+            Node::Any(nodes) => Need::Any(all(nodes)),
         }
     }
 
-    fn of_predicate(&self, plan: &Plan, id: PredicateId) -> Option<Witness> {
+    fn of_predicate(&mut self, plan: &Plan, schema: &SchemaPlan, id: PredicateId) -> Need {
         let numbered = &plan.predicates.list[id as usize];
-        let field = &self.fields[numbered.field];
-        if matches!(numbered.predicate.test, Test::Null) || self.may_hold_of_nothing(plan, id) {
-            return None;
+        let field = &schema.fields[numbered.field];
+        if matches!(numbered.predicate.test, Test::Null) || schema.may_hold_of_nothing(plan, id) {
+            return Need::Unknown;
         }
+        let mut needs = Vec::new();
         if let Some(literal) = value_literal(&numbered.predicate.test, field) {
             let name = match &numbered.predicate.field {
                 Field::Name(name) => name,
@@ -118,19 +111,20 @@ impl SchemaPlan {
             };
             // What one schema knows to discriminate does so in all shapes, and the same literal for
             // all of them keeps the search short.
-            let mut known = plan
-                .schemas
-                .iter()
-                .flat_map(|plan| &plan.schema.discriminating);
-            let discriminating = known.any(|known| known == name);
-            return Some(Witness {
-                literals: vec![literal],
-                rank: if discriminating {
-                    DISCRIMINATING
-                } else {
-                    VALUE
-                },
-            });
+            let schemas = || plan.schemas.iter().map(|plan| &plan.schema);
+            let discriminating = schemas()
+                .flat_map(|schema| &schema.discriminating)
+                .any(|known| known == name);
+            let rank = if discriminating {
+                DISCRIMINATING
+            } else {
+                VALUE
+            };
+            let known = schemas()
+                .flat_map(|schema| &schema.sources.datasets)
+                .any(|dataset| dataset.contains(&literal));
+            let rank = if known { rank * KNOWN } else { rank };
+            needs.push(self.literals.add(&literal, weight(rank, &literal)));
         }
         // A value needs its key, an expression one of its columns'.
         let sources: Vec<PathId> = match field.as_value() {
@@ -140,16 +134,23 @@ impl SchemaPlan {
             }
             None => field.sources().to_vec(),
         };
-        let names = sources.iter().map(|&path| plan.paths.name(path));
-        let keys: Option<Vec<String>> = names
-            .map(|name| literal(name).filter(|literal| literal.len() == name.len()))
-            .collect();
-        Some(Witness {
-            literals: keys.filter(|keys| !keys.is_empty())?,
-            rank: KEY,
-        })
+        if !sources.is_empty() {
+            let keys = sources.iter().map(|&path| self.of_path(plan, path));
+            needs.push(Need::Any(keys.collect()));
+        }
+        Need::All(needs)
     }
 
+    /// A value at a path stands below every name of the path.
+    fn of_path(&mut self, plan: &Plan, path: PathId) -> Need {
+        let names = plan.paths.names(path);
+        let whole = names.filter(|name| literal(name).is_some_and(|text| text.len() == name.len()));
+        let needs = whole.map(|name| self.literals.add(name, weight(KEY, name)));
+        Need::All(needs.collect())
+    }
+}
+
+impl SchemaPlan {
     /// Whether a predicate may hold where nothing stands at its field's paths.
     fn may_hold_of_nothing(&self, plan: &Plan, id: PredicateId) -> bool {
         let numbered = &plan.predicates.list[id as usize];

@@ -100,32 +100,37 @@ pub fn generate(options: &Options) -> Vec<Generated> {
         if o365 && rng.chance(options.unwitnessed) {
             made.query = unwitnessed(&mut rng);
         } else if o365 && rng.chance(options.met) {
-            let action = Query::Has("event.action", vec![Value::Text(rng.word(&TEAMS).into())]);
-            made.query = match made.query {
-                Query::All(mut parts) => {
-                    parts.retain(|part| {
-                        !matches!(part, Query::Has("event.action" | "event.provider", _))
-                    });
-                    parts.push(action);
-                    Query::All(parts)
-                }
-                other => Query::All(vec![other, action]),
-            };
+            made.query = met(&mut rng);
         }
         made
     });
     rules.collect()
 }
 
-/// Failures but for some, of whatever operation: no text is in all records that match.
+/// An operation that Teams traffic has, by users that it has not.
+fn met(rng: &mut Rng) -> Query {
+    let text = |text: &str| vec![Value::Text(text.to_owned())];
+    Query::All(vec![
+        Query::Has("data_stream.dataset", text("o365.audit")),
+        Query::Has("event.provider", text("MicrosoftTeams")),
+        Query::Has("event.action", text(rng.word(&TEAMS))),
+        Query::Has("user.id", values(rng, Kind::Parts)),
+    ])
+}
+
+/// Successes but those of Teams and some others: no text is in all records that match, because a record
+/// without a result counts as one.
 fn unwitnessed(rng: &mut Rng) -> Query {
-    let but = Query::Has("user.id", values(rng, Kind::Names));
+    let but = Query::Any(vec![
+        Query::Has("event.provider", vec![Value::Text("MicrosoftTeams".into())]),
+        Query::Has("user.id", values(rng, Kind::Names)),
+    ]);
     Query::All(vec![
         Query::Has(
             "data_stream.dataset",
             vec![Value::Text("o365.audit".into())],
         ),
-        Query::Has("event.outcome", vec![Value::Text("failure".into())]),
+        Query::Has("event.outcome", vec![Value::Text("success".into())]),
         Query::Not(Box::new(but)),
     ])
 }

@@ -45,7 +45,7 @@ impl Pair {
 }
 
 /// How common a byte is in JSON logs, roughly.
-fn commonness(byte: u8) -> u8 {
+pub fn commonness(byte: u8) -> u8 {
     match byte {
         b'"' | b'e' | b'a' | b't' | b'i' | b'n' | b's' | b'r' | b'o' => 9,
         b'0'..=b'9' | b'c' | b'd' | b'l' | b'm' | b'p' | b'u' | b',' | b':' => 7,
