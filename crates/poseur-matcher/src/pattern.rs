@@ -28,7 +28,8 @@ pub fn fits(pattern: &Pattern, case: Case, text: &[u8]) -> bool {
                 part += 1;
             }
             (None, Some((after_run, from))) if *from < text.len() => {
-                *from += 1;
+                // By characters: a run must not end inside one, of which `?` would take a byte.
+                *from += character_length(&text[*from..]);
                 (part, at) = (*after_run, *from);
             }
             (None, _) => return false,
@@ -99,7 +100,10 @@ mod tests {
     fn plain(parts: &[Part], text: &[u8]) -> bool {
         match parts {
             [] => text.is_empty(),
-            [Part::Run, rest @ ..] => (0..=text.len()).any(|skip| plain(rest, &text[skip..])),
+            [Part::Run, rest @ ..] => {
+                plain(rest, text)
+                    || !text.is_empty() && plain(parts, &text[character_length(text)..])
+            }
             [Part::One, rest @ ..] => {
                 !text.is_empty() && plain(rest, &text[character_length(text)..])
             }
@@ -141,6 +145,8 @@ mod tests {
 
     #[test]
     fn folds_ascii_only_and_takes_any_bytes() {
+        assert!(!fits(&pattern("*???"), Case::Exact, "日x".as_bytes()));
+        assert!(fits(&pattern("*???"), Case::Exact, b"\xe6\x97x"));
         assert!(fits(&pattern("HELP*"), Case::Ascii, b"helpdesk"));
         assert!(!fits(&pattern("É"), Case::Ascii, "é".as_bytes()));
         assert!(fits(&pattern("a?b"), Case::Exact, b"a\xffb"));

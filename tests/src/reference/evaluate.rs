@@ -84,8 +84,13 @@ fn holds_of(condition: &Condition, subject: Subject<'_>, at: Timestamp) -> bool 
     }
 }
 
-fn satisfied(predicate: &Predicate, subject: Subject<'_>, at: Timestamp) -> bool {
-    let values = match &predicate.field {
+/// The values of a field of an object read by a schema.
+pub fn values(field: &Field, schema: Schema, record: &Value, at: Timestamp) -> Values {
+    values_of(field, Subject::new(schema, record), at)
+}
+
+fn values_of(field: &Field, subject: Subject<'_>, at: Timestamp) -> Values {
+    match field {
         Field::Name(name) => subject.field(name),
         Field::Any => fields::everything(subject.object),
         Field::Like(pattern) => subject.like(&|name| fits(pattern, Case::Exact, name)),
@@ -95,7 +100,11 @@ fn satisfied(predicate: &Predicate, subject: Subject<'_>, at: Timestamp) -> bool
             &|column| subject.column(column),
             at.as_nanosecond().div_euclid(100) as i64,
         )),
-    };
+    }
+}
+
+fn satisfied(predicate: &Predicate, subject: Subject<'_>, at: Timestamp) -> bool {
+    let values = values_of(&predicate.field, subject, at);
     let any = |test: &dyn Fn(&Scalar) -> bool| values.scalars.iter().any(test);
     match &predicate.test {
         Test::Exists => values.exists,

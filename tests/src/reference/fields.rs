@@ -248,7 +248,7 @@ pub fn paths(schema: Schema, record: &Value, field: &str) -> Vec<String> {
                 "user.id" | "user.email" | "user.name" | "user.domain" => "UserId",
                 "organization.id" => "OrganizationId",
                 "source.ip" => "ClientIP",
-                "data_stream.dataset" => return Vec::new(),
+                "data_stream.dataset" | "event.dataset" | "event.module" => return Vec::new(),
                 other => other.strip_prefix("o365.audit.").unwrap_or(other),
             }
             .to_owned(),
@@ -294,6 +294,8 @@ pub fn has_own_values(schema: Schema, field: &str) -> bool {
             matches!(
                 field,
                 "data_stream.dataset"
+                    | "event.dataset"
+                    | "event.module"
                     | "event.action"
                     | "event.outcome"
                     | "user.email"
@@ -322,6 +324,8 @@ pub fn listed(schema: Schema) -> Vec<&'static str> {
         Schema::Ecs => vec!["o365.audit.Members"],
         Schema::O365 => vec![
             "data_stream.dataset",
+            "event.dataset",
+            "event.module",
             "event.action",
             "event.provider",
             "event.id",
