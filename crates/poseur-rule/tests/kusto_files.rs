@@ -38,6 +38,7 @@ relevantTechniques:
   - T1566
   - t1078.004
   - T1566
+  -
   - TA0001
 query: |
   // by whom

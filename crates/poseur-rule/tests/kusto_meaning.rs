@@ -334,6 +334,19 @@ fn let_and_columns() {
             r#"T | project-away a* | extend ab = c | where ab == "x""#,
             "c=x",
         ),
+        (
+            r#"let U = T | where a == "x" | extend b = c; U | where b == "y""#,
+            "(a=x & c=y)",
+        ),
+        (
+            r#"let f = () { let U = T | project-rename b = a; U | where b == "x" }; f() | where c == "y""#,
+            "(a=x & c=y)",
+        ),
+        (
+            r#"let U = (T | where a == "x"); let V = U | where b == "y"; let x = "z"; V | where c == x"#,
+            "(a=x & b=y & c=z)",
+        ),
+        (r#"let U = V | where a == "x"; T | where b == "y""#, "b=y"),
         (r#"let a = "let"; T | where b == a"#, "b=let"),
         (r#"let a = "let"; T | extend a = c | where a == "x""#, "c=x"),
         (r#"T | where column_ifexists("a", "") == "x""#, "a=x"),

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::functions::{self, Known, Signature};
+use super::parse::{OVER_TABLES, twice};
 use super::scope::{Columns, Found, Meaning, Value};
 use super::syntax::{self, Lambda, Let, LetValue, Name, Node, NodeKind, Wildcard};
 use super::{Refusal, Result, dynamic, fold};
@@ -65,13 +66,17 @@ impl<'q> Binder<'q> {
         }
     }
 
-    /// Takes the `let` statements of the query; from then on columns can be named.
-    pub(super) fn lets(&mut self, lets: &'q [Let]) -> Result<()> {
+    /// Takes the `let` statements of the query; from then on columns can be named. A table is no value.
+    pub(super) fn lets(&mut self, lets: &'q [Let], table_lets: &[Name]) -> Result<()> {
+        for name in table_lets {
+            let reason = format!("`{}` is a table: {OVER_TABLES}", name.text);
+            let nowhere = Err(Refusal::new(name.at, reason));
+            self.values.insert(name.text.clone(), nowhere);
+        }
         for statement in lets {
             let name = &statement.name;
             if self.values.contains_key(&name.text) || self.lambdas.contains_key(&name.text) {
-                let reason = format!("`{}` is defined a second time", name.text);
-                return Err(Refusal::new(name.at, reason));
+                return Err(twice(name));
             }
             match &statement.value {
                 LetValue::Value(node) => {

@@ -197,10 +197,22 @@ fn severity(reader: &mut Reader<'_>, document: &Node) -> Level {
 }
 
 fn texts<'n>(reader: &mut Reader<'_>, document: &'n Node, key: &str) -> Vec<&'n str> {
-    document.get(key).map_or_else(Vec::new, |node| {
-        let texts = reader.texts(node, &format!("`{key}`"));
-        texts.into_iter().map(|(_, text)| text.trim()).collect()
-    })
+    let Some(node) = document.get(key) else {
+        return Vec::new();
+    };
+    let mut texts = Vec::new();
+    match node.as_list() {
+        // Published files leave items empty.
+        Some(items) => {
+            let items = items.iter().filter(|item| !item.is_null());
+            texts.extend(items.filter_map(|item| reader.text(item, &format!("each of `{key}`"))));
+        }
+        None => {
+            let found = reader.texts(node, &format!("`{key}`"));
+            texts.extend(found.into_iter().map(|(_, text)| text));
+        }
+    }
+    texts.into_iter().map(str::trim).collect()
 }
 
 fn techniques(reader: &mut Reader<'_>, document: &Node) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::names::{can_be_given, can_be_let, is_name};
 use super::parse_expression::Parser;
 use super::syntax::{
     Column, Lambda, Let, LetValue, Name, Node, NodeKind, Operator, OperatorKind, Parameter, Query,
-    Wildcard,
+    Source, TableLet, Wildcard,
 };
 use super::token::{self, Kind};
 use super::{Refusal, Result};
@@ -73,6 +73,21 @@ const CHARTS: [&str; 20] = [
     "treemap",
 ];
 
+/// What a `let` stands for.
+enum Definition {
+    Value(LetValue),
+    Table(Source),
+}
+
+/// Why a query that names a second table is refused.
+pub(super) const OVER_TABLES: &str = "a query over several tables looks across records";
+
+/// Refuses a second `let` of a name.
+pub(super) fn twice(name: &Name) -> Refusal {
+    let reason = format!("`{}` is defined a second time", name.text);
+    Refusal::new(name.at, reason)
+}
+
 /// Why something that looks across records is refused.
 fn across(what: &str) -> String {
     format!("`{what}` looks across records or tables, and Poseur judges each record alone")
@@ -89,7 +104,7 @@ pub(super) fn query(text: &str) -> Result<Query> {
         }
         let at = parser.at();
         match parser.word() {
-            Some("let") => lets.push(parser.let_statement()?),
+            Some("let") => lets.extend(parser.let_statement()?),
             Some("set") => parser.set_statement()?,
             Some(word @ ("declare" | "alias" | "restrict" | "pattern"))
                 if matches!(parser.peek_at(1).kind, Kind::Name(_)) =>
@@ -116,8 +131,10 @@ pub(super) fn query(text: &str) -> Result<Query> {
             "the query names no table: it begins with the table that it reads",
         ));
     };
+    let table_lets = parser.table_lets.into_values().map(|table| table.name);
     Ok(Query {
         lets,
+        table_lets: table_lets.collect(),
         table,
         operators,
     })
@@ -134,7 +151,9 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn let_statement(&mut self) -> Result<Let> {
+    /// The statement, if it is about a value or a function of values; a table is kept until the query
+    /// reads it.
+    fn let_statement(&mut self) -> Result<Option<Let>> {
         self.advance();
         let name = self.given_name(can_be_let, "a name")?;
         self.expect("=")?;
@@ -144,22 +163,53 @@ impl Parser<'_> {
                 "a `let` of a table looks across tables",
             ));
         }
-        let value = if self.is_lambda() {
-            LetValue::Lambda(self.lambda()?)
+        let is_function = self.is_lambda();
+        let definition = if is_function {
+            self.lambda()?
+        } else if self.is_pipeline() {
+            Definition::Table(self.pipeline()?)
         } else {
             self.refuse_table()?;
-            LetValue::Value(self.expression()?)
+            Definition::Value(LetValue::Value(self.expression()?))
         };
         if self.is_sign("|") {
-            return Err(Refusal::new(
-                name.at,
-                format!(
-                    "`let {}` is a table: a query over several tables looks across records",
-                    name.text
-                ),
-            ));
+            let reason = format!("`let {}` is a table: {OVER_TABLES}", name.text);
+            return Err(Refusal::new(name.at, reason));
         }
-        Ok(Let { name, value })
+        match definition {
+            Definition::Value(value) => Ok(Some(Let { name, value })),
+            Definition::Table(source) => {
+                let table = TableLet {
+                    name: name.clone(),
+                    is_function,
+                    source: Some(source),
+                };
+                match self.table_lets.insert(name.text.clone(), table) {
+                    Some(_) => Err(twice(&name)),
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Whether a table and operators follow: `NAME |`, perhaps in brackets, or a `let` table.
+    fn is_pipeline(&self) -> bool {
+        let brackets = (0..)
+            .take_while(|at| self.peek_at(*at).kind == Kind::Sign("("))
+            .count();
+        let Kind::Name(word) = self.peek_at(brackets).kind else {
+            return false;
+        };
+        self.peek_at(brackets + 1).kind == Kind::Sign("|") || self.table_lets.contains_key(word)
+    }
+
+    /// What a `let` table stands for. It can be read once: two tables are no single record.
+    fn table_let(&mut self, name: &Name) -> Option<Result<Source>> {
+        let table = self.table_lets.get_mut(&name.text)?;
+        Some(table.source.take().ok_or_else(|| {
+            let reason = format!("`{}` is read a second time, and {OVER_TABLES}", name.text);
+            Refusal::new(name.at, reason)
+        }))
     }
 
     /// Refuses what begins a table inside an expression.
@@ -199,7 +249,7 @@ impl Parser<'_> {
                     && self.peek_at(2).kind == Kind::Sign(":"))
     }
 
-    fn lambda(&mut self) -> Result<Lambda> {
+    fn lambda(&mut self) -> Result<Definition> {
         self.expect("(")?;
         let mut parameters = Vec::new();
         while !self.is_sign(")") {
@@ -213,11 +263,14 @@ impl Parser<'_> {
         }
         self.expect(")")?;
         self.expect("{")?;
-        let (lets, body) = self.nested(|parser| {
+        let definition = self.nested(|parser| {
             let mut lets = Vec::new();
             while parser.word() == Some("let") {
-                lets.push(parser.let_statement()?);
+                lets.extend(parser.let_statement()?);
                 parser.expect(";")?;
+            }
+            if parameters.is_empty() && lets.is_empty() && parser.is_pipeline() {
+                return Ok(Definition::Table(parser.pipeline()?));
             }
             parser.refuse_table()?;
             let body = parser.expression()?;
@@ -227,15 +280,15 @@ impl Parser<'_> {
                     "a function that gives a table looks across records",
                 ));
             }
-            Ok((lets, body))
+            Ok(Definition::Value(LetValue::Lambda(Lambda {
+                parameters,
+                lets,
+                body,
+            })))
         })?;
         self.eat(";");
         self.expect("}")?;
-        Ok(Lambda {
-            parameters,
-            lets,
-            body,
-        })
+        Ok(definition)
     }
 
     fn parameter(&mut self) -> Result<Parameter> {
@@ -260,13 +313,17 @@ impl Parser<'_> {
     }
 
     /// A table and the operators behind it. Brackets around a query mean nothing.
-    fn pipeline(&mut self) -> Result<(Name, Vec<Operator>)> {
+    fn pipeline(&mut self) -> Result<Source> {
         let (table, mut operators) = if self.eat("(") {
             let inner = self.nested(Self::pipeline)?;
             self.expect(")")?;
             inner
         } else {
-            (self.table()?, Vec::new())
+            let name = self.table()?;
+            match self.table_let(&name) {
+                Some(source) => source?,
+                None => (name, Vec::new()),
+            }
         };
         while self.eat("|") {
             operators.push(self.operator()?);
@@ -281,6 +338,13 @@ impl Parser<'_> {
                 return Err(Refusal::new(at, across(word)));
             }
             self.refuse_table()?;
+            let known = self.table_lets.get(word);
+            if is_call(self) && known.is_some_and(|table| table.is_function) {
+                let name = self.plain_name("the name of a table")?;
+                self.expect("(")?;
+                self.expect(")")?;
+                return Ok(name);
+            }
             if is_call(self) {
                 let reason = format!(
                     "`{word}(…)` is a function, and Poseur does not know its definition: \

@@ -1,8 +1,10 @@
 //! The grammar of expressions. Binding, loosest first: `or`, `and`, equality and lists, order, `+ -`,
 //! `* / %`, text operators, sign, paths. Equality, order and text operators do not chain.
 
+use std::collections::HashMap;
+
 use super::names::is_name;
-use super::syntax::{ListOperator, Name, Node, NodeKind};
+use super::syntax::{ListOperator, Name, Node, NodeKind, TableLet};
 use super::token::{Kind, Token};
 use super::{Refusal, Result, dynamic};
 use crate::expression::{ColumnType, Function, Literal};
@@ -14,6 +16,8 @@ pub(super) struct Parser<'q> {
     next: usize,
     /// Brackets that are open.
     depth: usize,
+    /// The tables that `let` has named so far.
+    pub(super) table_lets: HashMap<String, TableLet>,
 }
 
 impl<'q> Parser<'q> {
@@ -22,6 +26,7 @@ impl<'q> Parser<'q> {
             tokens,
             next: 0,
             depth: 0,
+            table_lets: HashMap::new(),
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn read(text: &str, types: &Types) -> Result<Meaning> {
         columns_are_fields: table == SCHEMA_TABLE,
     };
     let mut binder = Binder::new(types, table, evidence, true);
-    binder.lets(&query.lets)?;
+    binder.lets(&query.lets, &query.table_lets)?;
     let mut meaning = Meaning {
         table: table.to_owned(),
         fields: Vec::new(),
@@ -88,7 +88,7 @@ fn survey(
     evidence: HashMap<String, ColumnType>,
 ) -> HashMap<String, ColumnType> {
     let mut binder = Binder::new(types, &query.table.text, evidence, false);
-    if binder.lets(&query.lets).is_err() {
+    if binder.lets(&query.lets, &query.table_lets).is_err() {
         return binder.evidence;
     }
     for operator in &query.operators {

@@ -7,9 +7,23 @@ use crate::model::Case;
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) lets: Vec<Let>,
+    /// The names of `let` tables. The one that the query reads is `table` and `operators` already.
+    pub(super) table_lets: Vec<Name>,
     pub(super) table: Name,
     pub(super) operators: Vec<Operator>,
 }
+
+/// `let NAME = TABLE | …;`, or a function without parameters that gives a table.
+#[derive(Debug)]
+pub(super) struct TableLet {
+    pub(super) name: Name,
+    pub(super) is_function: bool,
+    /// What the name stands for, until the query reads it.
+    pub(super) source: Option<Source>,
+}
+
+/// A table and the operators behind it.
+pub(super) type Source = (Name, Vec<Operator>);
 
 /// A name and where it stands.
 #[derive(Debug, Clone)]
