@@ -5,7 +5,11 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use poseur_benches::{Traffic, chunks, parse_and_write, tagger};
+use poseur_benches::{
+    Traffic, chunks, five_hundred, five_hundred_files, load, parse_and_write, tagger, tagger_with,
+    walker,
+};
+use poseur_tests::rules::Options;
 
 const FULL: usize = 320 << 20;
 
@@ -128,12 +132,39 @@ fn message_events(c: &mut Criterion) {
     group.finish();
 }
 
+/// Two rules against five hundred, passed by and walked; and what five hundred cost to load.
+fn many_rules(c: &mut Criterion) {
+    let traffic = Traffic::teams(size(), 0.0);
+    let expected = traffic.truths.matches_a;
+    let modes = [
+        ("passed by", Vec::new(), Options::default()),
+        ("walked", vec![walker()], Options::walking()),
+    ];
+    for (mode, few, options) in modes {
+        let mut group = group(c, &format!("many rules, {mode}"), &traffic);
+        for (name, rules) in [("two", few), ("five hundred", five_hundred(options))] {
+            let mut tagger = tagger_with(&rules);
+            assert_eq!(tag(&mut tagger, &traffic), expected);
+            group.bench_function(name, |b| b.iter(|| tag(&mut tagger, &traffic)));
+        }
+        group.finish();
+    }
+    let files = five_hundred_files(Options::default());
+    let mut group = c.benchmark_group("many rules, loading");
+    group.sample_size(10);
+    group.bench_function("five hundred files", |b| {
+        b.iter(|| assert!(!load(&files).candidates().literals().is_empty()));
+    });
+    group.finish();
+}
+
 criterion_group!(
     benches,
     teams,
     teams_escapes,
     all_candidates,
     all_matching,
-    message_events
+    message_events,
+    many_rules
 );
 criterion_main!(benches);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use poseur_matcher::{Matcher, schema};
+use poseur_rule::elastic;
 use poseur_rule::model::Rule;
+use poseur_rule::types::Types;
 use poseur_tagger::{TagOptions, Tagger};
 use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES, NAME_WORDS, RULE_A};
 use poseur_tests::rules::{Generated, Options, generate};
@@ -99,6 +101,30 @@ pub fn five_hundred(options: Options) -> Vec<Rule> {
         ..options
     };
     generate(&options).iter().map(Generated::rule).collect()
+}
+
+/// The same as Elastic's files, the built-in ones left out.
+pub fn five_hundred_files(options: Options) -> Vec<String> {
+    let options = Options {
+        count: 498,
+        ..options
+    };
+    generate(&options).iter().map(Generated::toml).collect()
+}
+
+/// Loads the built-in rules and rule files, from their text to a tagger that is ready.
+///
+/// # Panics
+/// If a file does not load.
+pub fn load(files: &[String]) -> Tagger {
+    let types = Types::built_in();
+    let mut rules = Vec::new();
+    for text in files {
+        let read = elastic::read("generated.toml", text, &types);
+        assert_eq!(read.errors, []);
+        rules.extend(read.rules);
+    }
+    tagger_with(&rules)
 }
 
 /// A rule without a literal that matching records hold: with it every record is walked.

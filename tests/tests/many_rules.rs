@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use poseur_matcher::Matcher;
+use poseur_rule::elastic;
 use poseur_rule::model::{Case, Condition, Pattern, Rule, Test};
+use poseur_rule::normal::normal;
+use poseur_rule::types::Types;
 use poseur_tagger::Lines;
 use poseur_tests::agreement::{Agreement, matcher};
 use poseur_tests::reference::rules::{rule, test};
@@ -101,6 +104,26 @@ proptest! {
         }
         let found = verdicts(&matcher(rules.clone(), None), &buffer);
         prop_assert_eq!(sorted(found), one_by_one(&rules, &buffer));
+    }
+}
+
+#[test]
+fn generated_files_read_as_the_generated_rules() {
+    let types = Types::built_in();
+    for options in [Options::default(), Options::walking()] {
+        for made in generate(&options) {
+            let read = elastic::read("generated.toml", &made.toml(), &types);
+            assert_eq!(read.errors, [], "{}", made.toml());
+            let (read, rule) = (&read.rules[0], made.rule());
+            assert_eq!((&read.id, &read.title), (&rule.id, &rule.title));
+            assert_eq!(read.log_source, rule.log_source);
+            assert_eq!(
+                normal(&read.condition),
+                normal(&rule.condition),
+                "{}",
+                made.query
+            );
+        }
     }
 }
 

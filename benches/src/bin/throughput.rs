@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use poseur_benches::{Traffic, chunks, five_hundred, tagger, tagger_with, walker, with_built_in};
-use poseur_matcher::{Matcher, schema};
+use poseur_benches::{
+    Traffic, chunks, five_hundred, five_hundred_files, load, tagger, tagger_with, walker,
+};
 use poseur_tests::rules::Options;
 
 fn main() {
@@ -101,16 +102,12 @@ fn compare(seconds: u64, bytes: usize) {
         }
         println!("{name}: {:.2} times as slow", rate[0] / rate[1]);
     }
-    let rules = with_built_in(&five_hundred(Options::default()));
+    let files = five_hundred_files(Options::default());
     let mut best = Duration::MAX;
     for _ in 0..10 {
-        let (rules, schemas) = (rules.clone(), schema::built_in());
         let start = Instant::now();
-        let matcher = Matcher::new(rules, Vec::new(), schemas, None);
-        std::hint::black_box(poseur_tagger::candidates::Candidates::new(
-            matcher.expect("rules that compile").witnesses(),
-        ));
+        std::hint::black_box(load(&files));
         best = best.min(start.elapsed());
     }
-    println!("compiling 500 rules: {best:.1?}");
+    println!("loading 500 rule files: {best:.1?}");
 }

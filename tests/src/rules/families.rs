@@ -229,8 +229,8 @@ pub const OTHERS: [Family; 11] = [
         action: None,
         always: &[("host.os.type", "windows")],
         fields: &[
-            ("powershell.file.script_block_text", Parts),
-            ("powershell.file.script_block_text", Parts),
+            ("process.parent.command_line", Parts),
+            ("process.parent.command_line", Parts),
             ("file.directory", Parts),
             ("file.name", Names),
             ("user.id", Made),
