@@ -240,7 +240,7 @@ pub enum Function {
     Extract,
     /// `indexof(a, b)`
     IndexOf,
-    /// `countof(a, b)`, texts only
+    /// `countof(a, b)` of a text; `countof(a, regex, "regex")`
     CountOf,
     /// `reverse(a)`
     Reverse,

@@ -88,7 +88,7 @@ impl Node {
             .map(|argument| Node::new(argument, columns));
         let mut nodes = nodes.collect::<Result<Vec<Node>, _>>()?;
         let all_constant = nodes.iter().all(|node| matches!(node, Node::Constant(_)));
-        let node = match regex_argument(function) {
+        let node = match regex_argument(function, nodes.len()) {
             None => Node::Call(function, nodes.into()),
             Some(at) if at < nodes.len() => {
                 let Node::Constant(source) = nodes.remove(at) else {
@@ -169,10 +169,12 @@ fn constant(literal: &Literal) -> Value {
     }
 }
 
-/// Which argument of a function is a regular expression.
-fn regex_argument(function: Function) -> Option<usize> {
+/// Which argument of a function with so many is a regular expression.
+fn regex_argument(function: Function, count: usize) -> Option<usize> {
     match function {
         Function::MatchesRegex | Function::ReplaceRegex => Some(1),
+        // The third says so.
+        Function::CountOf if count == 3 => Some(1),
         Function::Trim | Function::TrimStart | Function::TrimEnd | Function::Extract => Some(0),
         _ => None,
     }
@@ -472,6 +474,10 @@ fn call_regex(
             regex,
             &arguments.text(1),
         )),
+        (Function::CountOf, Some(regex)) => match arguments.at(0).some_text() {
+            Some(text) => Value::long(i64::try_from(regex.find_iter(&text).count()).ok()),
+            None => Value::Null,
+        },
         (Function::Trim | Function::TrimStart | Function::TrimEnd, at_start) => {
             Value::Text(text::trim(&arguments.text(0), at_start, at_end.as_ref()))
         }

@@ -641,18 +641,22 @@ impl<'q> Binder<'q> {
         &mut self,
         at: usize,
         signature: &Signature,
-        arguments: Vec<Value>,
+        mut arguments: Vec<Value>,
     ) -> Result<Value> {
         let kind = signature.gives.unwrap_or(arguments[0].kind);
         match signature.function {
             Function::ToText if arguments[0].kind == ColumnType::Text => {
-                let mut arguments = arguments;
                 return Ok(arguments.remove(0));
             }
             Function::Trim | Function::TrimStart | Function::TrimEnd => {
                 self.pattern(at, &arguments[0])?;
             }
             Function::ReplaceRegex => self.pattern(at, &arguments[1])?,
+            Function::CountOf if arguments.len() == 3 => match arguments[2].as_text() {
+                Some("regex") => self.pattern(at, &arguments[1])?,
+                Some("normal") => arguments.truncate(2),
+                _ => self.mismatch(at, "`countof` counts \"normal\" or \"regex\"")?,
+            },
             Function::Extract => {
                 self.pattern(at, &arguments[0])?;
                 if !matches!(arguments[1].as_literal(), Some(Literal::Long(0..))) {

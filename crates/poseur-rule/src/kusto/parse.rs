@@ -213,7 +213,7 @@ impl Parser<'_> {
     }
 
     /// Refuses what begins a table inside an expression.
-    fn refuse_table(&self) -> Result<()> {
+    pub(super) fn refuse_table(&self) -> Result<()> {
         let Some(word) = self.word() else {
             return Ok(());
         };

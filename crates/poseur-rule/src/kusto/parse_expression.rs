@@ -354,6 +354,7 @@ impl<'q> Parser<'q> {
             }
             Kind::Sign("(") => {
                 self.advance();
+                self.refuse_table()?;
                 let inner = self.expression()?;
                 if self.is_sign("|") {
                     return Err(Refusal::new(
