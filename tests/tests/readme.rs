@@ -2,7 +2,7 @@
 //!
 //! In these pages
 //! - a `sh` block is run, and its output is the `text` block that follows;
-//! - a `yaml` block that begins with `# NAME` is the file of that name, for the blocks after it;
+//! - a `yaml` or `toml` block that begins with `# NAME` is the file of that name, for the blocks after it;
 //! - a `json` block after `<!-- tag of FILE:LINE -->` is the tag of that line;
 //! - `<!-- not run -->` before a block says that it is for reading only.
 
@@ -70,7 +70,7 @@ fn check(page: &str) -> usize {
         let place = format!("{page}:{}", block.line);
         match block.language {
             _ if block.before.contains("not run") => {}
-            "yaml" => {
+            "yaml" | "toml" => {
                 let first = block.text.lines().next().unwrap();
                 if let Some(name) = first.strip_prefix("# ").filter(|name| name.contains('.')) {
                     folder.file(name, &block.text);
