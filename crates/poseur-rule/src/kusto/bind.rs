@@ -1,17 +1,15 @@
 //! From syntax to expressions: names are looked up, `let` and `extend` substituted, types found,
 //! constants folded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::functions::{self, Known, Signature};
 use super::parse::{OVER_TABLES, twice};
 use super::scope::{Columns, Found, Meaning, Value};
-use super::syntax::{self, Lambda, Let, LetValue, Name, Node, NodeKind, Wildcard};
+use super::syntax::{Lambda, Let, LetValue, Name, Node, NodeKind};
 use super::{Refusal, Result, dynamic, fold};
 use crate::expression::{Column, ColumnType, Expression, Function, Literal};
 use crate::model::{Case, MAX_DEPTH};
 use crate::types::Types;
-use crate::yaml::closest;
 
 /// Most values one query may hold, each substitution counted: a small query must not ask for a large
 /// one.
@@ -27,9 +25,9 @@ pub(super) struct Binder<'q> {
     settled: bool,
     values: HashMap<String, Meaning>,
     /// Functions, and how many of them were there before.
-    lambdas: HashMap<String, (usize, &'q Lambda)>,
+    pub(super) lambdas: HashMap<String, (usize, &'q Lambda)>,
     /// Parameters and values of the functions whose bodies are being bound.
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     pub(super) columns: Columns,
     /// Columns can be named: not so in a `let`.
     has_columns: bool,
@@ -38,10 +36,10 @@ pub(super) struct Binder<'q> {
 }
 
 /// One call of a function of the query.
-struct Frame {
-    values: HashMap<String, Meaning>,
+pub(super) struct Frame {
+    pub(super) values: HashMap<String, Meaning>,
     /// Functions that the body may call: those defined before its own.
-    functions: usize,
+    pub(super) functions: usize,
 }
 
 impl<'q> Binder<'q> {
@@ -94,74 +92,11 @@ impl<'q> Binder<'q> {
     }
 
     /// A value that may be needed or not: that it cannot be evaluated is no error yet.
-    fn meaning(&mut self, node: &Node) -> Result<Meaning> {
+    pub(super) fn meaning(&mut self, node: &Node) -> Result<Meaning> {
         match self.bind(node) {
             Ok(value) => Ok(Ok(value)),
             Err(refusal) if refusal.only_unevaluated || !self.settled => Ok(Err(refusal)),
             Err(refusal) => Err(refusal),
-        }
-    }
-
-    /// `extend`: columns are made, all from what was there before.
-    pub(super) fn extend(&mut self, columns: &[syntax::Column]) -> Result<()> {
-        for (name, meaning) in self.meanings(columns)? {
-            if let Some(name) = name {
-                self.columns.set(&name, meaning);
-            }
-        }
-        Ok(())
-    }
-
-    /// `project`, `distinct`: these columns and no others.
-    pub(super) fn project(
-        &mut self,
-        operator: &'static str,
-        columns: &[syntax::Column],
-    ) -> Result<()> {
-        let meanings = self.meanings(columns)?;
-        self.columns.filter(operator, true, Vec::new());
-        for (name, meaning) in meanings {
-            if let Some(name) = name {
-                self.columns.set(&name, meaning);
-            }
-        }
-        Ok(())
-    }
-
-    fn meanings(&mut self, columns: &[syntax::Column]) -> Result<Vec<(Option<String>, Meaning)>> {
-        let meaning = |column: &syntax::Column| {
-            let name = column.name.as_ref().map(|name| name.text.clone());
-            Ok((name, self.meaning(&column.value)?))
-        };
-        columns.iter().map(meaning).collect()
-    }
-
-    /// `project-rename`: new names for old columns.
-    pub(super) fn rename(&mut self, names: &[(Name, Name)]) -> Result<()> {
-        let mut meanings = Vec::new();
-        for (new, old) in names {
-            let meaning = match self.column(&old.text, old.at) {
-                Ok(value) => Ok(value),
-                Err(refusal) if refusal.only_unevaluated => Err(refusal),
-                Err(refusal) => return Err(refusal),
-            };
-            meanings.push((&new.text, meaning));
-        }
-        let gone = names.iter().map(|(_, old)| Wildcard {
-            text: old.text.clone(),
-        });
-        self.columns.filter("project-rename", false, gone.collect());
-        for (name, meaning) in meanings {
-            self.columns.set(name, meaning);
-        }
-        Ok(())
-    }
-
-    /// The table's column that a name stands for, if it is nothing else.
-    pub(super) fn plain_column(&mut self, name: &str) -> Option<String> {
-        match self.column(name, 0).ok()?.expression {
-            Expression::Column(column) => Some(column.name),
-            _ => None,
         }
     }
 
@@ -342,7 +277,7 @@ impl<'q> Binder<'q> {
         self.column(name, at)
     }
 
-    fn column(&mut self, name: &str, at: usize) -> Result<Value> {
+    pub(super) fn column(&mut self, name: &str, at: usize) -> Result<Value> {
         match self.columns.find(name) {
             Found::Made(meaning) => {
                 let value = meaning.clone()?;
@@ -557,162 +492,6 @@ impl<'q> Binder<'q> {
             values.push(self.spend(at, value)?);
         }
         Ok(Some(values))
-    }
-
-    pub(super) fn function(&mut self, name: &Name, nodes: &[Node]) -> Result<Value> {
-        let at = name.at;
-        if let Some((before, lambda)) = self.lambdas.get(&name.text).copied()
-            && self
-                .frames
-                .last()
-                .is_none_or(|frame| before < frame.functions)
-        {
-            return self.lambda(name, before, lambda, nodes);
-        }
-        if let Some(value) = self.special(name, nodes)? {
-            return Ok(value);
-        }
-        let signature = match functions::find(&name.text) {
-            Known::Evaluated(signature) => signature,
-            Known::Across => {
-                let reason = format!(
-                    "`{}` looks across records, and Poseur judges each record alone",
-                    name.text
-                );
-                return Err(Refusal::new(at, reason));
-            }
-            Known::Unevaluated => {
-                let reason = format!("the function `{}` is not supported", name.text);
-                return Err(Refusal::unevaluated(at, reason));
-            }
-            Known::Unknown => {
-                let near = closest(&name.text, functions::names());
-                let hint = near.map_or(String::new(), |near| format!(": did you mean `{near}`?"));
-                let reason = format!("`{}` is no function that Poseur knows{hint}", name.text);
-                return Err(Refusal::new(at, reason));
-            }
-        };
-        let (least, most) = signature.arguments;
-        self.count(name, nodes, least, most)?;
-        let mut arguments = Vec::new();
-        for node in nodes {
-            arguments.push(self.bind(node)?);
-        }
-        if let (Some(kind), Some(first)) = (signature.wants, arguments.first()) {
-            self.learn(first, kind);
-        }
-        if signature.function == Function::Bin {
-            let kind = match arguments[1].kind {
-                ColumnType::TimeSpan => ColumnType::DateTime,
-                _ => ColumnType::Real,
-            };
-            self.learn(&arguments[0], kind);
-        }
-        self.checked_call(at, signature, arguments)
-    }
-
-    /// Refuses a wrong number of arguments.
-    pub(super) fn count(
-        &self,
-        name: &Name,
-        nodes: &[Node],
-        least: usize,
-        most: usize,
-    ) -> Result<()> {
-        if (least..=most).contains(&nodes.len()) {
-            return Ok(());
-        }
-        let wanted = match (least, most) {
-            _ if least == most => least.to_string(),
-            (_, usize::MAX) => format!("at least {least}"),
-            _ => format!("{least} to {most}"),
-        };
-        let plural = if wanted == "1" { "" } else { "s" };
-        let reason = format!(
-            "`{}` takes {wanted} argument{plural} here, not {}",
-            name.text,
-            nodes.len()
-        );
-        Err(Refusal::new(name.at, reason))
-    }
-
-    /// A call of a function that is evaluated, with what must be constant checked.
-    fn checked_call(
-        &mut self,
-        at: usize,
-        signature: &Signature,
-        mut arguments: Vec<Value>,
-    ) -> Result<Value> {
-        let kind = signature.gives.unwrap_or(arguments[0].kind);
-        match signature.function {
-            Function::ToText if arguments[0].kind == ColumnType::Text => {
-                return Ok(arguments.remove(0));
-            }
-            Function::Trim | Function::TrimStart | Function::TrimEnd => {
-                self.pattern(at, &arguments[0])?;
-            }
-            Function::ReplaceRegex => self.pattern(at, &arguments[1])?,
-            Function::CountOf if arguments.len() == 3 => match arguments[2].as_text() {
-                Some("regex") => self.pattern(at, &arguments[1])?,
-                Some("normal") => arguments.truncate(2),
-                _ => self.mismatch(at, "`countof` counts \"normal\" or \"regex\"")?,
-            },
-            Function::Extract => {
-                self.pattern(at, &arguments[0])?;
-                if !matches!(arguments[1].as_literal(), Some(Literal::Long(0..))) {
-                    self.mismatch(at, "the group of `extract` must be a whole number")?;
-                }
-            }
-            _ => {}
-        }
-        self.call(at, signature.function, arguments, kind)
-    }
-
-    /// A call of a function that the query defines.
-    fn lambda(
-        &mut self,
-        name: &Name,
-        functions: usize,
-        lambda: &'q Lambda,
-        nodes: &[Node],
-    ) -> Result<Value> {
-        let parameters = &lambda.parameters;
-        let required = parameters.iter().filter(|one| one.default.is_none());
-        self.count(name, nodes, required.count(), parameters.len())?;
-        let mut values = HashMap::new();
-        for (position, parameter) in parameters.iter().enumerate() {
-            let node = nodes.get(position).or(parameter.default.as_ref());
-            let Some(node) = node else {
-                let reason = format!("the parameter `{}` is missing", parameter.name.text);
-                return Err(Refusal::new(name.at, reason));
-            };
-            let value = self.bind(node)?;
-            self.learn(&value, parameter.kind);
-            values.insert(parameter.name.text.clone(), Ok(value));
-        }
-        let mut names = HashSet::new();
-        if let Some(twice) = parameters.iter().find(|one| !names.insert(&one.name.text)) {
-            let reason = format!("the parameter `{}` stands here twice", twice.name.text);
-            return Err(Refusal::new(twice.name.at, reason));
-        }
-        self.frames.push(Frame { values, functions });
-        let value = self.body(lambda);
-        self.frames.pop();
-        value
-    }
-
-    fn body(&mut self, lambda: &'q Lambda) -> Result<Value> {
-        for statement in &lambda.lets {
-            let LetValue::Value(node) = &statement.value else {
-                let reason = "a function inside a function is not supported";
-                return Err(Refusal::new(statement.name.at, reason));
-            };
-            let meaning = self.meaning(node)?;
-            if let Some(frame) = self.frames.last_mut() {
-                frame.values.insert(statement.name.text.clone(), meaning);
-            }
-        }
-        self.bind(&lambda.body)
     }
 }
 

@@ -241,13 +241,7 @@ impl Binder<'_> {
         };
         match Regex::new(pattern) {
             Ok(_) => Ok(()),
-            Err(error) => {
-                let text = error.to_string();
-                let why = text.lines().last().unwrap_or_default();
-                let why = why.strip_prefix("error: ").unwrap_or(why);
-                let reason = format!("the regular expression cannot be used: {why}");
-                Err(Refusal::unevaluated(at, reason))
-            }
+            Err(error) => Err(unusable(at, &error)),
         }
     }
 
@@ -348,6 +342,11 @@ impl Binder<'_> {
             ));
         };
         let text = self.function(name, &nodes[..3])?;
+        self.converted(name.at, text, kind)
+    }
+
+    /// A text as a value of a type.
+    pub(super) fn converted(&mut self, at: usize, text: Value, kind: ColumnType) -> Result<Value> {
         let function = match kind {
             ColumnType::Text => return Ok(text),
             ColumnType::Bool => Function::ToBool,
@@ -357,7 +356,7 @@ impl Binder<'_> {
             ColumnType::TimeSpan => Function::ToTimeSpan,
             ColumnType::Dynamic => Function::ParseJson,
         };
-        self.call(name.at, function, vec![text], kind)
+        self.call(at, function, vec![text], kind)
     }
 
     fn emptiness(&mut self, name: &Name, nodes: &[Node], function: Function) -> Result<Value> {
@@ -431,6 +430,14 @@ impl Binder<'_> {
         }
         Ok(Value::literal(dynamic::literal(&dynamic::Json::List(all))))
     }
+}
+
+/// Why a regular expression is refused.
+pub(super) fn unusable(at: usize, error: &regex::Error) -> Refusal {
+    let text = error.to_string();
+    let why = text.lines().last().unwrap_or_default();
+    let why = why.strip_prefix("error: ").unwrap_or(why);
+    Refusal::unevaluated(at, format!("the regular expression cannot be used: {why}"))
 }
 
 /// A literal, or a moment counted from now.

@@ -7,16 +7,21 @@
 //! Kusto's documentation.
 
 mod bind;
+mod call;
 mod compare;
 mod dynamic;
+mod extraction;
 mod file;
 mod fold;
 mod functions;
 mod literal;
 mod lower;
 mod names;
+mod operators;
 mod parse;
 mod parse_expression;
+mod parse_output;
+mod parse_pattern;
 mod query;
 mod scope;
 mod syntax;

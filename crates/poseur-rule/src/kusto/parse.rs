@@ -47,31 +47,7 @@ const ACROSS: [&str; 33] = [
 ];
 
 /// Operators about one record that Poseur does not evaluate.
-const UNSUPPORTED: [&str; 4] = ["parse", "parse-kv", "parse-where", "project-by-names"];
-
-/// What `render` draws.
-const CHARTS: [&str; 20] = [
-    "anomalychart",
-    "areachart",
-    "barchart",
-    "card",
-    "columnchart",
-    "graph",
-    "ladderchart",
-    "linechart",
-    "list",
-    "piechart",
-    "pivotchart",
-    "plotly",
-    "sankey",
-    "scatterchart",
-    "stackedareachart",
-    "table",
-    "timechart",
-    "timeline",
-    "timepivot",
-    "treemap",
-];
+const UNSUPPORTED: [&str; 2] = ["parse-kv", "project-by-names"];
 
 /// What a `let` stands for.
 enum Definition {
@@ -379,6 +355,8 @@ impl Parser<'_> {
             "project-keep" => OperatorKind::Keep(self.optional(Self::wildcards)?),
             "project-reorder" => OperatorKind::Reorder(self.optional(Self::reordered)?),
             "project-rename" => OperatorKind::Rename(self.optional(Self::renames)?),
+            "parse" => OperatorKind::Parse(self.parse(false)?),
+            "parse-where" => OperatorKind::Parse(self.parse(true)?),
             "count" => OperatorKind::Ends("count"),
             "getschema" => OperatorKind::Ends("getschema"),
             "consume" => OperatorKind::Ends("consume"),
@@ -432,7 +410,7 @@ impl Parser<'_> {
         }
     }
 
-    fn list<T>(&mut self, item: fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    pub(super) fn list<T>(&mut self, item: fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.eat(",") {
             items.push(item(self)?);
@@ -534,57 +512,8 @@ impl Parser<'_> {
         })
     }
 
-    fn ordered(&mut self) -> Result<()> {
-        self.order()?;
-        while self.eat(",") {
-            self.order()?;
-        }
-        Ok(())
-    }
-
-    /// `EXPRESSION [asc|desc] [nulls first|last]`: what is sorted by has no bearing on a match.
-    fn order(&mut self) -> Result<()> {
-        self.expression()?;
-        let _ = self.eat_word("asc") || self.eat_word("desc");
-        if self.eat_word("nulls") && !self.eat_word("first") && !self.eat_word("last") {
-            return self.unexpected("`first` or `last`");
-        }
-        Ok(())
-    }
-
-    /// A chart and its options, in their old and new form.
-    fn render(&mut self) -> Result<()> {
-        match self.word() {
-            Some(word) if CHARTS.contains(&word) => self.advance(),
-            _ => return self.unexpected("the name of a chart"),
-        }
-        if self.eat_word("with") {
-            self.expect("(")?;
-            self.list(Self::render_option)?;
-            return self.expect(")");
-        }
-        while matches!(self.peek().kind, Kind::Name(_)) {
-            self.render_option()?;
-        }
-        Ok(())
-    }
-
-    fn render_option(&mut self) -> Result<()> {
-        if self.word().is_none() {
-            return self.unexpected("an option of a chart");
-        }
-        self.advance();
-        self.expect("=")?;
-        match self.peek().kind {
-            Kind::Name(_) | Kind::Literal(_) => self.advance(),
-            Kind::Text(_) => drop(self.text()),
-            _ => return self.unexpected("a value"),
-        }
-        Ok(())
-    }
-
     /// A name that the query gives.
-    fn given_name(&mut self, allowed: fn(&str) -> bool, wanted: &str) -> Result<Name> {
+    pub(super) fn given_name(&mut self, allowed: fn(&str) -> bool, wanted: &str) -> Result<Name> {
         let at = self.at();
         if let Some(name) = self.bracketed()? {
             return Ok(name);

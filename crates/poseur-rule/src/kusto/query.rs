@@ -63,6 +63,11 @@ pub(super) fn read(text: &str, types: &Types) -> Result<Meaning> {
                 let value = binder.condition(node)?;
                 conditions.push(lowering.when_true(&value.expression));
             }
+            OperatorKind::Parse(parse) => {
+                if let Some(value) = binder.parse(operator.at, parse)? {
+                    conditions.push(lowering.when_true(&value.expression));
+                }
+            }
             OperatorKind::Ends(name) => ended = Some(*name),
             other => apply(&mut binder, other)?,
         }
@@ -94,6 +99,7 @@ fn survey(
     for operator in &query.operators {
         let _ = match &operator.kind {
             OperatorKind::Where(node) => binder.condition(node).map(drop),
+            OperatorKind::Parse(parse) => binder.parse(operator.at, parse).map(drop),
             other => apply(&mut binder, other),
         };
     }
@@ -114,6 +120,7 @@ fn apply(binder: &mut Binder<'_>, operator: &OperatorKind) -> Result<()> {
         OperatorKind::Keep(columns) => binder.columns.filter("project-keep", true, columns.clone()),
         OperatorKind::Rename(names) => binder.rename(names)?,
         OperatorKind::Where(_)
+        | OperatorKind::Parse(_)
         | OperatorKind::Reorder(_)
         | OperatorKind::Ends(_)
         | OperatorKind::Passes => {}

@@ -83,10 +83,48 @@ pub(super) enum OperatorKind {
     Reorder(Vec<Wildcard>),
     /// New names and old ones.
     Rename(Vec<(Name, Name)>),
+    /// `parse` and `parse-where`.
+    Parse(Parse),
     /// `count`, `getschema`: what comes out are no records of the table any more.
     Ends(&'static str),
     /// `sort`, `take`, `as` and the like.
     Passes,
+}
+
+/// Columns out of a text.
+#[derive(Debug)]
+pub(super) struct Parse {
+    /// Records whose text does not fit go: `parse-where`.
+    pub(super) filters: bool,
+    pub(super) kind: ParseKind,
+    /// Of the regular expression, as letters.
+    pub(super) flags: String,
+    pub(super) source: Node,
+    pub(super) pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParseKind {
+    Simple,
+    /// The texts of the pattern are regular expressions.
+    Regex,
+    /// A column that does not convert is null, and the others stay.
+    Relaxed,
+}
+
+/// A piece of a pattern, and where it stands.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) at: usize,
+    pub(super) kind: PieceKind,
+}
+
+#[derive(Debug)]
+pub(super) enum PieceKind {
+    /// `*`
+    Run,
+    Text(String),
+    Column(String, ColumnType),
 }
 
 /// A column of `project` or `extend`: perhaps a name, and what it is.
