@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::parse::{OVER_TABLES, twice};
-use super::scope::{Columns, Found, Meaning, Value};
+use super::scope::{ALL_COLUMNS, Columns, Found, Meaning, Value};
 use super::syntax::{Lambda, Let, LetValue, Name, Node, NodeKind};
 use super::{Refusal, Result, dynamic, fold};
 use crate::expression::{Column, ColumnType, Expression, Function, Literal};
@@ -138,6 +138,7 @@ impl<'q> Binder<'q> {
                 self.spend(at, value)
             }
             NodeKind::Name(name) => self.name(name, at),
+            NodeKind::AllColumns => self.all_columns(at),
             NodeKind::Member(inner, name) => {
                 let inner = self.dynamic_part(inner)?;
                 let name = Value::literal(Literal::Text(name.clone()));
@@ -302,6 +303,10 @@ impl<'q> Binder<'q> {
                 format!("`{name}` has no meaning outside of a join"),
             ));
         }
+        if name == ALL_COLUMNS {
+            let reason = "no column has the name `*`";
+            return Err(Refusal::new(at, reason));
+        }
         let listed = self.types.column(self.table, name);
         let kind = listed.or_else(|| self.evidence.get(name).copied());
         let kind = kind.unwrap_or(ColumnType::Text);
@@ -317,6 +322,27 @@ impl<'q> Binder<'q> {
         self.spend(at, value)
     }
 
+    /// `*`: whatever the record holds. Lowering makes [`Field::Any`](crate::model::Field::Any) of its tests,
+    /// and what cannot be such a test is refused then.
+    fn all_columns(&mut self, at: usize) -> Result<Value> {
+        if !self.has_columns || !self.frames.is_empty() || !self.columns.are_the_tables() {
+            let reason = "`*` is supported for the table's own columns only: write it before \
+                          `extend`, `project` and the like, or name the columns";
+            return Err(Refusal::new(at, reason));
+        }
+        // A dynamic value: without one there is no text, not an empty one.
+        let kind = ColumnType::Dynamic;
+        Ok(Value {
+            expression: Expression::Column(Column {
+                name: ALL_COLUMNS.to_owned(),
+                kind,
+            }),
+            kind,
+            depth: 1,
+            size: 1,
+        })
+    }
+
     /// Notes that a column of unknown type has this one. The first word counts, but for paths.
     pub(super) fn learn(&mut self, value: &Value, kind: ColumnType) {
         self.learn_term(&value.expression, kind);
@@ -325,6 +351,7 @@ impl<'q> Binder<'q> {
     /// [`Binder::learn`] of an expression.
     pub(super) fn learn_term(&mut self, expression: &Expression, kind: ColumnType) {
         if let Expression::Column(column) = expression
+            && column.name != ALL_COLUMNS
             && self.types.column(self.table, &column.name).is_none()
         {
             let known = self.evidence.entry(column.name.clone()).or_insert(kind);

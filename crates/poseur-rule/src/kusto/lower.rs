@@ -6,6 +6,7 @@
 use regex::Regex;
 
 use super::fold;
+use super::scope::ALL_COLUMNS;
 use crate::expression::{Column, ColumnType, Expression, Function, Literal};
 use crate::model::{Case, Comparison, Condition, Field, Moment, Number, Pattern, Predicate, Test};
 
@@ -94,6 +95,7 @@ impl Lowering {
 
     fn test(self, column: &Column, test: Test) -> Condition {
         let field = match self.columns_are_fields {
+            _ if column.name == ALL_COLUMNS => Field::Any,
             true => Field::Name(column.name.clone()),
             false => Field::Column(column.clone()),
         };
@@ -230,6 +232,23 @@ impl Lowering {
             Function::HasAll(_) => all(parts),
             _ => any(parts),
         })
+    }
+}
+
+/// Whether a condition needs the value of all columns together, which no record has.
+pub(super) fn needs_all_columns(condition: &Condition) -> bool {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(needs_all_columns),
+        Condition::Not(inner) | Condition::Named(_, inner) => needs_all_columns(inner),
+        Condition::Nested { condition, .. } => needs_all_columns(condition),
+        Condition::Test(predicate) => match &predicate.field {
+            Field::Value(expression) => {
+                let mut found = false;
+                expression.columns(&mut |column| found |= column.name == ALL_COLUMNS);
+                found
+            }
+            _ => false,
+        },
     }
 }
 

@@ -262,13 +262,10 @@ impl<'q> Parser<'q> {
     }
 
     fn text_operation(&mut self) -> Result<Node> {
-        if self.is_sign("*") {
-            return Err(Refusal::new(
-                self.at(),
-                "`*` stands for all columns of a table, which Poseur does not know: name the columns",
-            ));
-        }
-        let left = self.signed()?;
+        let left = match self.is_sign("*") {
+            true => self.all_columns()?,
+            false => self.signed()?,
+        };
         let word = match &self.peek().kind {
             Kind::Name(word) | Kind::Sign(word) => *word,
             _ => return Ok(left),
@@ -292,6 +289,24 @@ impl<'q> Parser<'q> {
             right: right.into(),
         };
         node(at, depth, kind)
+    }
+
+    /// `*`, all columns: only before an operator that tests a text, and not before a negated one.
+    fn all_columns(&mut self) -> Result<Node> {
+        let at = self.at();
+        self.advance();
+        let is_test = match &self.peek().kind {
+            Kind::Sign("==") => true,
+            Kind::Name(word) | Kind::Sign(word) => {
+                text_operator(word).is_some_and(|(negated, _)| !negated)
+            }
+            _ => false,
+        };
+        if is_test {
+            return node(at, 0, NodeKind::AllColumns);
+        }
+        let reason = "`*` stands for all columns only before a test of a text, such as `* has \"x\"`: name the columns";
+        Err(Refusal::new(at, reason))
     }
 
     fn signed(&mut self) -> Result<Node> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::bind::Binder;
-use super::lower::{Lowering, all};
+use super::lower::{Lowering, all, needs_all_columns};
 use super::syntax::{OperatorKind, Query, Wildcard};
 use super::{Refusal, Result, parse};
 use crate::expression::ColumnType;
@@ -61,7 +61,12 @@ pub(super) fn read(text: &str, types: &Types) -> Result<Meaning> {
         match &operator.kind {
             OperatorKind::Where(node) => {
                 let value = binder.condition(node)?;
-                conditions.push(lowering.when_true(&value.expression));
+                let condition = lowering.when_true(&value.expression);
+                if needs_all_columns(&condition) {
+                    let reason = "`*` is supported in tests of a text against constants only: name the columns";
+                    return Err(Refusal::new(node.at, reason));
+                }
+                conditions.push(condition);
             }
             OperatorKind::Parse(parse) => {
                 if let Some(value) = binder.parse(operator.at, parse)? {

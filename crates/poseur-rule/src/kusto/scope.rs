@@ -60,6 +60,9 @@ impl Value {
 /// for it.
 pub(super) type Meaning = Result<Value, Refusal>;
 
+/// What stands for all columns where a column's name does. No column of Kusto can have it.
+pub(super) const ALL_COLUMNS: &str = "*";
+
 /// The columns at one place of a query.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
@@ -94,6 +97,11 @@ pub(super) enum Found<'s> {
 }
 
 impl Columns {
+    /// Nothing is made or left out yet.
+    pub(super) fn are_the_tables(&self) -> bool {
+        self.made.is_empty() && self.filters.is_empty()
+    }
+
     pub(super) fn find(&self, name: &str) -> Found<'_> {
         if let Some(meaning) = self.made.get(name) {
             return Found::Made(meaning);

@@ -180,6 +180,8 @@ pub(super) enum NodeKind {
     Literal(Literal),
     /// A name, without brackets and quotes.
     Name(String),
+    /// `*`
+    AllColumns,
     /// `a.b`
     Member(Box<Node>, String),
     /// `a[b]`

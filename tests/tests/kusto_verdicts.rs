@@ -1,4 +1,4 @@
-//! `parse` and `parse-where`, from the query to the verdict.
+//! `parse`, `parse-where` and `*`, from the query to the verdict.
 
 use poseur_rule::kusto::read_query;
 use poseur_rule::types::Types;
@@ -7,12 +7,12 @@ use poseur_tests::agreement::matcher;
 use poseur_tests::reference::{Outcome, verdicts};
 use poseur_tests::strategies::now;
 
-/// Whether the query `T | …` matches a record with the text in `a`, as the matcher and its slow twin say.
-fn holds(operators: &str, text: &str) -> bool {
+/// Whether the query `T | …` matches a record, as the matcher and its slow twin say.
+fn holds(operators: &str, record: &serde_json::Value) -> bool {
     let query = format!("T | {operators}");
     let read = read_query("q.kql", &query, &Types::built_in());
     assert_eq!(read.errors, [], "{query}");
-    let record = serde_json::json!({ "a": text }).to_string().into_bytes();
+    let record = record.to_string().into_bytes();
     let twin = match verdicts(&record, &read.rules, now(), Some("ecs")) {
         Outcome::Records(records) => records.iter().any(|record| !record.rules.is_empty()),
         other => panic!("{other:?}"),
@@ -23,14 +23,17 @@ fn holds(operators: &str, text: &str) -> bool {
         found = true;
         Ok(())
     });
-    assert_eq!(found, twin, "{query}\non {text:?}");
+    assert_eq!(found, twin, "{query}");
     found
 }
 
+/// Rows of operators, the text in `a`, and whether the record matches.
 fn check(rows: &[(&str, &str, bool)]) {
     let wrong: Vec<String> = rows
         .iter()
-        .filter(|(operators, text, expected)| holds(operators, text) != *expected)
+        .filter(|(operators, text, expected)| {
+            holds(operators, &serde_json::json!({ "a": text })) != *expected
+        })
         .map(|(operators, text, expected)| format!("{operators}\n  on {text:?}: not {expected}"))
         .collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -333,4 +336,26 @@ fn parse_where() {
         // Without where, nothing goes.
         (r#"parse a with * "u=" b ";" *"#, "none", true),
     ]);
+}
+
+#[test]
+fn all_columns() {
+    let record = serde_json::json!({"a": "one two", "n": 5, "d": {"key": ["three"]}});
+    let rows = [
+        (r#"where * has "two""#, true),
+        (r#"where * has "TWO""#, true),
+        (r#"where * has_cs "TWO""#, false),
+        (r#"where * has "tw""#, false),
+        (r#"where * contains "e t""#, true),
+        (r#"where * == "5""#, true),
+        (r#"where * startswith "thr""#, true),
+        (r#"where * matches regex "^t.*e$""#, true),
+        // Names are no values.
+        (r#"where * has "key""#, false),
+        (r#"where not(* has "four")"#, true),
+        (r#"where not(* has "three")"#, false),
+    ];
+    for (operators, expected) in rows {
+        assert_eq!(holds(operators, &record), expected, "{operators}");
+    }
 }
