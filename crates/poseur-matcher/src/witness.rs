@@ -5,6 +5,7 @@
 //! escapes (which the reader has to watch for itself): so it is ASCII, and holds nothing that
 //! is escaped inside a JSON string, or inside a JSON string inside another.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use poseur_rule::model::{Case, Field, Moment, Part, Test};
@@ -32,11 +33,13 @@ const KEY: u64 = 150;
 /// How much more a literal weighs that is known to stand in the records of a schema.
 const KNOWN: u64 = 1000;
 
-/// Short literals stand in more records than long ones.
+/// Short literals stand in more records than long ones, and the search for many makes longer strides
+/// if none is shorter than eleven bytes.
 fn weight(rank: u64, literal: &str) -> u64 {
     rank * match literal.len() {
         0..=5 => 16,
         6..=7 => 4,
+        8..=10 => 2,
         _ => 1,
     }
 }
@@ -54,7 +57,10 @@ impl Plan {
     }
 
     fn witnesses_of_all(&self, rules: Range<usize>) -> Option<Vec<String>> {
-        let mut finder = WitnessFinder::default();
+        let mut finder = WitnessFinder {
+            known: self.known_names(),
+            ..WitnessFinder::default()
+        };
         let judging = self
             .schemas
             .iter()
@@ -66,12 +72,33 @@ impl Plan {
             .collect();
         finder.literals.cover(&needs)
     }
+
+    /// Names of the keys that the schemas detect shapes by, read fields from and tell records apart by: they
+    /// are in nearly every record of the traffic that the schemas are for.
+    fn known_names(&self) -> HashSet<String> {
+        let schemas = || self.schemas.iter().map(|plan| &plan.schema);
+        let marks = schemas().flat_map(|schema| schema.detect.iter().flatten());
+        let fields = schemas().flat_map(|schema| &schema.fields);
+        let discriminating = schemas().flat_map(|schema| &schema.discriminating);
+        let below = schemas().filter_map(|schema| schema.below.as_ref());
+        let paths = marks
+            .map(|mark| &mark.path)
+            .chain(fields.flat_map(|field| &field.lookup.paths))
+            .chain(discriminating)
+            .chain(below);
+        paths
+            .flat_map(|path| path.split('.'))
+            .map(str::to_owned)
+            .collect()
+    }
 }
 
 /// Finds out what literals conditions need.
 #[derive(Default)]
 struct WitnessFinder {
     literals: Literals,
+    /// Names of keys that nearly every record has.
+    known: HashSet<String>,
 }
 
 impl WitnessFinder {
@@ -145,7 +172,11 @@ impl WitnessFinder {
     fn of_path(&mut self, plan: &Plan, path: PathId) -> Need {
         let names = plan.paths.names(path);
         let whole = names.filter(|name| literal(name).is_some_and(|text| text.len() == name.len()));
-        let needs = whole.map(|name| self.literals.add(name, weight(KEY, name)));
+        let needs = whole.map(|name| {
+            let known = self.known.contains(name);
+            let rank = if known { KEY * KNOWN } else { KEY };
+            self.literals.add(name, weight(rank, name))
+        });
         Need::All(needs.collect())
     }
 }

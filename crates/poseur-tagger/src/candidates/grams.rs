@@ -34,14 +34,19 @@ pub struct Grams {
     literals: Box<[Box<[u8]>]>,
 }
 
+/// Bytes from one gram that is looked at to the next, if these literals are searched for.
+pub fn stride(literals: &[String]) -> usize {
+    let shortest = literals.iter().map(String::len).min().unwrap_or(GRAM);
+    (shortest + 1).saturating_sub(GRAM).clamp(1, LONGEST_STRIDE)
+}
+
 impl Grams {
     /// The least length of a literal.
     pub const SHORTEST: usize = GRAM;
 
     /// Prepares literals; at least one, none shorter than [`Grams::SHORTEST`].
     pub fn new(literals: &[String]) -> Grams {
-        let shortest = literals.iter().map(String::len).min().unwrap_or(GRAM);
-        let stride = (shortest + 1).saturating_sub(GRAM).clamp(1, LONGEST_STRIDE);
+        let stride = stride(literals);
         let mut grams = Grams {
             stride,
             table: Box::new([false; 1 << TABLE]),

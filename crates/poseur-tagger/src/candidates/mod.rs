@@ -36,7 +36,7 @@ enum Search {
     None,
     /// A few literals, and lines counted in the same pass.
     Pairs(Vec<Pair>),
-    /// Many literals: the shortest by pairs, which lets the stride of the others be long.
+    /// Many literals: the very short ones by pairs, which lets the stride of the others be long.
     Grams(Vec<Pair>, Grams),
     /// Vector search for some, where there are no pairs.
     Packed(packed::Searcher),
@@ -144,11 +144,15 @@ impl Search {
         if literals.len() <= pairs::MOST && pairs::available() {
             return Search::Pairs(literals.iter().map(|literal| Pair::new(literal)).collect());
         }
-        let grams = |literal: &String| literal.len() >= Grams::SHORTEST && !literal.contains('\n');
-        if pairs::available() && literals.iter().all(grams) {
+        let fits = |literal: &String| literal.len() >= Grams::SHORTEST && !literal.contains('\n');
+        if pairs::available() && literals.iter().all(fits) {
             let mut literals = literals.to_vec();
             literals.sort_by_key(String::len);
-            let long = literals.split_off(pairs::MOST);
+            // A pair takes about as long as an eighth of a gram at every byte. So pairs are for
+            // the escape, and for what is so short that grams would have to be looked at everywhere.
+            let cost = |pairs: usize| 1000 * pairs / 8 + 1000 / grams::stride(&literals[pairs..]);
+            let few = (1..=pairs::MOST).min_by_key(|&pairs| cost(pairs));
+            let long = literals.split_off(few.unwrap_or(pairs::MOST));
             let pairs = literals.iter().map(|literal| Pair::new(literal));
             return Search::Grams(pairs.collect(), Grams::new(&long));
         }

@@ -7,6 +7,8 @@
 //! three literals do not need: on 100 MB of Teams records a tagger that did the two ran at 3.7 GB/s,
 //! with this it runs at 7.9 (copying: 19).
 
+use memchr::{memchr_iter, memmem};
+
 /// Most literals this search is better at than the general one.
 pub const MOST: usize = 4;
 
@@ -87,16 +89,29 @@ pub fn find(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
         }
         (lines, at) = (counted, reached);
     }
-    let mut rest = find_plainly(pairs, text, at);
-    rest.lines += lines;
-    rest
+    // Too few bytes for a round, or no such processor. One needle after the other: position by position
+    // the last hundred bytes of a block take as long as thousands before them.
+    let rest = text.get(at..).unwrap_or_default();
+    let hits = pairs
+        .iter()
+        .filter_map(|pair| memmem::find(rest, &pair.literal));
+    let hit = hits.min();
+    let passed = &rest[..hit.unwrap_or(rest.len())];
+    Outcome {
+        hit: hit.map(|hit| at + hit),
+        lines: lines + memchr_iter(b'\n', passed).count() as u64,
+    }
 }
 
-/// The same, position by position: for the last bytes of a buffer, and as the twin in tests.
+/// The same, position by position: the twin in tests.
+#[cfg(test)]
 fn find_plainly(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
     let mut lines = 0;
     for at in from..text.len() {
-        if starts_with_any(pairs, &text[at..]) {
+        if pairs
+            .iter()
+            .any(|pair| text[at..].starts_with(&pair.literal))
+        {
             return Outcome {
                 hit: Some(at),
                 lines,
@@ -105,11 +120,6 @@ fn find_plainly(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
         lines += (text[at] == b'\n') as u64;
     }
     Outcome { hit: None, lines }
-}
-
-#[inline]
-fn starts_with_any(pairs: &[Pair], text: &[u8]) -> bool {
-    pairs.iter().any(|pair| text.starts_with(&pair.literal))
 }
 
 #[cfg(target_arch = "x86_64")]
