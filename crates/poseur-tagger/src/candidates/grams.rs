@@ -117,9 +117,11 @@ impl Grams {
             at += GRAMS * STRIDE;
         }
         while at + GRAM <= text.len() {
-            let hit = self.compare(text, from, at, gram(text, at));
-            if hit.is_some() {
-                return hit;
+            let gram = gram(text, at);
+            if self.has(gram)
+                && let Some(hit) = self.compare(text, from, at, gram)
+            {
+                return Some(hit);
             }
             at += STRIDE;
         }

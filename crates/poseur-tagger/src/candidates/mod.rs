@@ -120,18 +120,13 @@ fn find_in_blocks(pairs: &[Pair], grams: &Grams, buffer: &[u8], from: usize) -> 
             Some(feed) => at + feed + 1,
             None => memchr(b'\n', &buffer[end..]).map_or(buffer.len(), |feed| end + feed + 1),
         };
-        let first = pairs::find(pairs, &buffer[..end], at);
-        let until = first.hit.unwrap_or(end);
-        if let Some(hit) = grams.find(&buffer[..until], at) {
-            let passed = memchr_iter(b'\n', &buffer[at..hit]).count() as u64;
-            return Outcome {
-                hit: Some(hit),
-                lines: lines + passed,
-            };
-        }
+        let hit = grams.find(&buffer[..end], at);
+        // Whatever of the pairs this cuts off is in the same line as the hit.
+        let first = pairs::find(pairs, &buffer[..hit.unwrap_or(end)], at);
         lines += first.lines;
-        if first.hit.is_some() {
-            return Outcome { lines, ..first };
+        let hit = first.hit.or(hit);
+        if hit.is_some() {
+            return Outcome { hit, lines };
         }
         at = end;
         size = (size * 2).min(BLOCKS[1]);
@@ -176,6 +171,8 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -237,6 +234,44 @@ mod tests {
                 );
                 let after = search.next(&text, 7 * line.len() + 1);
                 assert_eq!((after.hit, after.lines), (None, 1), "{literal} {length}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 300 }))]
+        #[test]
+        fn agrees_with_looking_at_every_line(
+            lines in proptest::collection::vec((0..700_usize, 0..30_usize), 0..60),
+        ) {
+            // The fifth is so short that it is searched for by a pair.
+            let literals = ["DeltaDelta", "EpsilonEpsilon", "ThetaTheta", "OmegaOmega", "Beta", ESCAPE];
+            let search = Candidates::new(Some(literals[..5].iter().map(|&text| text.to_owned()).collect()));
+            let holds = |line: &str| literals.iter().any(|literal| line.contains(literal));
+            let text: String = lines
+                .iter()
+                .map(|&(length, which)| {
+                    let literal = literals.get(which).unwrap_or(&"");
+                    format!("{}{literal}{}\n", "Del".repeat(length), "\\u".repeat(length % 7))
+                })
+                .collect();
+            let mut from = 0;
+            loop {
+                let mut passed = 0;
+                let mut rest = text[from..].split_inclusive('\n');
+                let expected = rest.find_map(|line| {
+                    passed += u64::from(!holds(line));
+                    holds(line).then_some(line)
+                });
+                let found = search.next(text.as_bytes(), from);
+                prop_assert_eq!(found.lines, passed);
+                let held = found.hit.map(|hit| {
+                    let start = text[..hit].rfind('\n').map_or(0, |feed| feed + 1);
+                    text[start..].split_inclusive('\n').next().unwrap_or_default()
+                });
+                prop_assert_eq!(held, expected);
+                let Some(hit) = found.hit else { break };
+                from = hit + text[hit..].find('\n').map_or(0, |feed| feed + 1);
             }
         }
     }
