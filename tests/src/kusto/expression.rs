@@ -225,9 +225,16 @@ pub fn evaluate(expression: &Expression, row: Row<'_>) -> Value {
         Expression::Literal(literal) => literal_value(literal, row.now),
         Expression::Infix(infix, one, other) => {
             let two = [value(one), value(other)];
+            // A dynamic value and a string are compared as texts.
+            let equal = match &two {
+                [Value::Dynamic(_), Value::Text(_)] | [Value::Text(_), Value::Dynamic(_)] => {
+                    Function::In(Case::Exact)
+                }
+                _ => Function::Equal,
+            };
             match infix {
-                Infix::Equal => call(Function::Equal, &two),
-                Infix::NotEqual => not(call(Function::Equal, &two)),
+                Infix::Equal => call(equal, &two),
+                Infix::NotEqual => not(call(equal, &two)),
                 Infix::EqualFolded => call(Function::In(Case::Ascii), &two),
                 Infix::NotEqualFolded => not(call(Function::In(Case::Ascii), &two)),
                 Infix::Less => call(Function::Less, &two),
