@@ -48,11 +48,12 @@ pub struct LoadError {
 }
 
 impl LoadError {
-    /// An error at a position. Reasons may quote a file: of a long one the middle is left out.
+    /// An error at a position. Reasons may quote a file: of a long one the middle is left out, and line
+    /// feeds and other controls become spaces.
     pub fn new(place: Place, reason: impl Into<String>) -> LoadError {
         LoadError {
             place,
-            reason: shortened(reason.into()),
+            reason: shortened(reason.into().replace(char::is_control, " ")),
         }
     }
 }
@@ -67,4 +68,20 @@ fn shortened(text: String) -> String {
     let start: String = text.chars().take(HALF).collect();
     let end: String = text.chars().skip(count - HALF).collect();
     format!("{start} … {end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_that_can_be_read() {
+        let reason = |text: String| LoadError::new(Place::new("f", 1, 1), text).reason;
+        assert_eq!(
+            reason("`n\r\now\u{1b}` is no date".into()),
+            "`n  ow ` is no date"
+        );
+        let long = reason(format!("a{}z", "é".repeat(9_000)));
+        assert!(long.starts_with('a') && long.ends_with('z') && long.chars().count() < 1_100);
+    }
 }
