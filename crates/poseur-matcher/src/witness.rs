@@ -81,8 +81,15 @@ impl Plan {
         let fields = schemas().flat_map(|schema| &schema.fields);
         let discriminating = schemas().flat_map(|schema| &schema.discriminating);
         let below = schemas().filter_map(|schema| schema.below.as_ref());
+        // What a hunter wants to see first stands in every record, too.
+        let summaries = schemas().map(|schema| &schema.summary);
+        let shown = summaries.flat_map(|shown| {
+            let lists = [&shown.time, &shown.who, &shown.whom, &shown.place];
+            lists.into_iter().flatten()
+        });
         let paths = marks
             .map(|mark| &mark.path)
+            .chain(shown)
             .chain(fields.flat_map(|field| &field.lookup.paths))
             .chain(discriminating)
             .chain(below);
