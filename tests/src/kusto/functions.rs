@@ -405,7 +405,7 @@ fn bin(one: &Value, other: &Value) -> Value {
     use Value::{DateTime, Long, Null, Real, TimeSpan};
     let whole = |a: i64, b: i64| {
         if b > 0 {
-            Some(a.div_euclid(b) * b)
+            a.div_euclid(b).checked_mul(b)
         } else {
             None
         }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use poseur_rule::expression::ColumnType;
+
 use super::json::{self, Value};
 use super::shape::Schema;
 
@@ -309,12 +311,17 @@ pub fn has_own_values(schema: Schema, field: &str) -> bool {
                     | "o365.audit.Members"
             ) || field.starts_with("o365.audit.Members.")
         }
-        Schema::Hunting | Schema::Defender => {
-            matches!(
-                field,
-                "RecipientDetails" | "IsExternalThread" | "IsOwnedThread"
-            )
-        }
+        Schema::Hunting | Schema::Defender => false,
+    }
+}
+
+/// The type the schema gives the column.
+pub fn column_type(schema: Schema, field: &str) -> Option<ColumnType> {
+    match (schema, field) {
+        (Schema::Ecs | Schema::O365, _) => None,
+        (_, "RecipientDetails") => Some(ColumnType::Dynamic),
+        (_, "IsExternalThread" | "IsOwnedThread") => Some(ColumnType::Bool),
+        _ => None,
     }
 }
 

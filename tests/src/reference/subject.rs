@@ -101,10 +101,11 @@ impl<'a> Subject<'a> {
                 .collect();
             return or_missing(values, column.kind);
         }
+        let kind = fields::column_type(self.schema, &column.name).unwrap_or(column.kind);
         let mut values = Vec::new();
         for path in fields::paths(self.schema, self.object, &column.name) {
             for value in fields::values_at(self.object, &path) {
-                values.push(table::column(column.kind, value));
+                values.push(table::column(kind, value));
             }
         }
         or_missing(values, column.kind)

@@ -1,5 +1,5 @@
 //! The words of a text by Unicode's rules (UAX #29), for the characters that tests use: letters,
-//! digits, `_`, `'`, `.`, `,`, `;`, ideographs, white space and signs that stand between words.
+//! digits, `_`, `'`, `.`, `:`, `,`, `;`, ideographs, white space and signs that stand between words.
 
 /// The kinds of characters that the rules tell apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,6 +10,8 @@ enum Class {
     Joiner,
     /// `.` and `'`, which join two letters or two digits.
     MiddleOfBoth,
+    /// `:`, which joins two letters.
+    MiddleOfLetters,
     /// `,` and `;`, which join two digits.
     MiddleOfDigits,
     /// A word by itself: ideographs, hiragana.
@@ -22,6 +24,7 @@ fn class(character: char) -> Class {
     match character {
         '_' => Class::Joiner,
         '.' | '\'' => Class::MiddleOfBoth,
+        ':' => Class::MiddleOfLetters,
         ',' | ';' => Class::MiddleOfDigits,
         '\u{3040}'..='\u{309F}' | '\u{4E00}'..='\u{9FFF}' => Class::Alone,
         _ if character.is_ascii_digit() => Class::Digit,
@@ -59,14 +62,14 @@ pub fn of(text: &[u8]) -> Vec<String> {
 
 /// Do the characters before and at `at` belong to one word?
 fn joined(classes: &[Class], at: usize) -> bool {
-    use Class::{Digit, Joiner, Letter, MiddleOfBoth, MiddleOfDigits};
+    use Class::{Digit, Joiner, Letter, MiddleOfBoth, MiddleOfDigits, MiddleOfLetters};
     let here = |offset: usize| classes.get(at + offset).copied().unwrap_or(Class::Other);
     let (before, after) = (classes[at - 1], here(0));
     let two_before = at.checked_sub(2).map_or(Class::Other, |at| classes[at]);
     match (before, after) {
         (Letter | Digit | Joiner, Letter | Digit | Joiner) => true,
-        (Letter, MiddleOfBoth) => here(1) == Letter,
-        (MiddleOfBoth, Letter) => two_before == Letter,
+        (Letter, MiddleOfBoth | MiddleOfLetters) => here(1) == Letter,
+        (MiddleOfBoth | MiddleOfLetters, Letter) => two_before == Letter,
         (Digit, MiddleOfBoth | MiddleOfDigits) => here(1) == Digit,
         (MiddleOfBoth | MiddleOfDigits, Digit) => two_before == Digit,
         _ => false,

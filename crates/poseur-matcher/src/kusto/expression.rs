@@ -301,6 +301,10 @@ fn call(function: Function, arguments: &Arguments<'_>) -> Value {
     };
     let order =
         |holds: fn(std::cmp::Ordering) -> bool| Value::truth_of(first.order(second).map(holds));
+    let text_test = |case: Case, holds: fn(&str, &str, Case) -> bool| {
+        let (text, other) = (first.some_text(), second.some_text());
+        Value::Bool(text.is_some_and(|text| other.is_some_and(|other| holds(&text, &other, case))))
+    };
     let any = |case: Case, holds: fn(&str, &str, Case) -> bool| {
         let one = |text: &str, other: &Value| {
             let other = other.some_text();
@@ -323,13 +327,13 @@ fn call(function: Function, arguments: &Arguments<'_>) -> Value {
         F::GreaterOrEqual => order(std::cmp::Ordering::is_ge),
 
         F::In(case) => Value::Bool(arguments.others().any(|other| is_in(first, &other, case))),
-        F::Contains(case) => any(case, |text, part, case| {
+        F::Contains(case) => text_test(case, |text, part, case| {
             pattern::contains(text.as_bytes(), part.as_bytes(), case)
         }),
-        F::StartsWith(case) => any(case, |text, part, case| {
+        F::StartsWith(case) => text_test(case, |text, part, case| {
             pattern::starts_with(text.as_bytes(), part.as_bytes(), case)
         }),
-        F::EndsWith(case) => any(case, |text, part, case| {
+        F::EndsWith(case) => text_test(case, |text, part, case| {
             pattern::ends_with(text.as_bytes(), part.as_bytes(), case)
         }),
         F::Has(case) => any(case, has),
