@@ -44,6 +44,17 @@ impl Literals {
         Need::Literal(number)
     }
 
+    /// Whether a need names a literal that holds a text.
+    pub fn speaks_of(&self, need: &Need, text: &str) -> bool {
+        match need {
+            Need::Unknown => false,
+            Need::Literal(literal) => self.texts[*literal].contains(text),
+            Need::All(needs) | Need::Any(needs) => {
+                needs.iter().any(|need| self.speaks_of(need, text))
+            }
+        }
+    }
+
     /// Literals that serve all needs together; `None` if one cannot be served. None of them holds
     /// another one.
     pub fn cover(&self, needs: &[Need]) -> Option<Vec<String>> {

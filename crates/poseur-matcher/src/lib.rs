@@ -2,6 +2,7 @@
 
 pub mod bits;
 mod column;
+mod confirm;
 mod cover;
 mod derive;
 pub mod dispatch;
@@ -32,7 +33,7 @@ pub mod time;
 pub mod traverse;
 mod trust;
 pub mod verdict;
-mod witness;
+pub mod witness;
 pub mod words;
 
 pub use matcher::{Matcher, MatcherError, Scratch};

@@ -16,6 +16,7 @@ use crate::shape::Forced;
 use crate::traverse::{Judge, Traversal};
 use crate::trust::{Exceptions, TrustScratch};
 use crate::verdict::{Match, Suppressed, Verdict};
+use crate::witness::Witness;
 
 /// Rules and exceptions compiled for a set of schemas. Shared between threads; what changes with
 /// every record is in a [`Scratch`].
@@ -139,7 +140,7 @@ impl Matcher {
 
     /// Literals of which every record that matches any rule contains at least one, unless it spells
     /// characters with escapes. `None`: there are none, every record must be looked at.
-    pub fn witnesses(&self) -> Option<Vec<String>> {
+    pub fn witnesses(&self) -> Option<Vec<Witness>> {
         self.plan.witnesses(self.rules.len())
     }
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 use poseur_rule::model::{Case, Field, Moment, Part, Test};
 
 use crate::column::with_scalar;
+use crate::confirm;
 use crate::cover::{Literals, Need};
 use crate::field::FieldPlan;
 use crate::kusto::Value;
@@ -44,6 +45,29 @@ fn weight(rank: u64, literal: &str) -> u64 {
     }
 }
 
+/// A literal that is searched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// ASCII, of at least two characters.
+    pub text: String,
+    /// What else must stand in a record that matches a rule for which this witness speaks; `None`
+    /// if nothing is known.
+    pub confirmation: Option<Confirmation>,
+}
+
+/// Groups of keywords: a record that matches holds all keywords of one group, unless it spells
+/// characters with escapes.
+pub type Confirmation = Vec<Vec<Keyword>>;
+
+/// A text that must stand in a record's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyword {
+    /// ASCII, of at least four characters.
+    pub text: String,
+    /// Whether the case of its letters matters.
+    pub case: Case,
+}
+
 impl Plan {
     /// The witnesses of rule number `rule`, over all shapes; `None` if there is none, so that every
     /// record must be looked at. No literals at all: the rule can never match.
@@ -51,26 +75,65 @@ impl Plan {
         self.witnesses_of_all(rule..rule + 1)
     }
 
-    /// The witnesses of the first `rules` conditions together.
-    pub fn witnesses(&self, rules: usize) -> Option<Vec<String>> {
-        self.witnesses_of_all(0..rules)
+    /// The witnesses of the first `rules` conditions together, each with what else must stand in a
+    /// record for which it speaks.
+    pub fn witnesses(&self, rules: usize) -> Option<Vec<Witness>> {
+        let (finder, needs) = self.needs(0..rules);
+        let chosen = finder.literals.cover(&needs)?;
+        let mut confirmations: Vec<Option<Confirmation>> = vec![Some(Vec::new()); chosen.len()];
+        for ((schema, rule), need) in self.judged(0..rules).zip(&needs) {
+            let mut speaking = (0..chosen.len())
+                .filter(|&at| finder.literals.speaks_of(need, &chosen[at]))
+                .peekable();
+            if speaking.peek().is_none() {
+                // It can never match.
+                continue;
+            }
+            let own = confirm::of(self, schema, &schema.programs[rule], &chosen);
+            for at in speaking {
+                confirmations[at] = match (confirmations[at].take(), &own) {
+                    (Some(mut all), Some(own)) => {
+                        all.extend(
+                            own.iter()
+                                .filter(|group| !all.contains(group))
+                                .cloned()
+                                .collect::<Vec<_>>(),
+                        );
+                        Some(all)
+                    }
+                    _ => None,
+                };
+            }
+        }
+        let witnesses = chosen.into_iter().zip(confirmations);
+        let witnesses = witnesses.map(|(text, confirmation)| Witness { text, confirmation });
+        Some(witnesses.collect())
     }
 
     fn witnesses_of_all(&self, rules: Range<usize>) -> Option<Vec<String>> {
+        let (finder, needs) = self.needs(rules);
+        finder.literals.cover(&needs)
+    }
+
+    /// What the rules need, in every schema by which records may be judged.
+    fn needs(&self, rules: Range<usize>) -> (WitnessFinder, Vec<Need>) {
         let mut finder = WitnessFinder {
             known: self.known_names(),
             ..WitnessFinder::default()
         };
-        let judging = self
-            .schemas
-            .iter()
-            .filter(|plan| self.shapes.may_judge(plan));
-        let judging: Vec<&SchemaPlan> = judging.collect();
-        let needs = rules.flat_map(|rule| judging.iter().map(move |schema| (schema, rule)));
-        let needs: Vec<Need> = needs
+        let needs = self
+            .judged(rules)
             .map(|(schema, rule)| finder.need(self, schema, &schema.programs[rule]))
             .collect();
-        finder.literals.cover(&needs)
+        (finder, needs)
+    }
+
+    fn judged(&self, rules: Range<usize>) -> impl Iterator<Item = (&SchemaPlan, usize)> {
+        rules.flat_map(|rule| {
+            let schemas = self.schemas.iter();
+            let judging = schemas.filter(|plan| self.shapes.may_judge(plan));
+            judging.map(move |schema| (schema, rule))
+        })
     }
 
     /// Names of the keys that the schemas detect shapes by, read fields from and tell records apart by: they
@@ -190,7 +253,7 @@ impl WitnessFinder {
 
 impl SchemaPlan {
     /// Whether a predicate may hold where nothing stands at its field's paths.
-    fn may_hold_of_nothing(&self, plan: &Plan, id: PredicateId) -> bool {
+    pub(crate) fn may_hold_of_nothing(&self, plan: &Plan, id: PredicateId) -> bool {
         let numbered = &plan.predicates.list[id as usize];
         let field = &self.fields[numbered.field];
         let set = &plan.sets[numbered.field];
@@ -261,7 +324,7 @@ fn literal_in(text: &str, field: &FieldPlan) -> Option<String> {
 }
 
 /// The longest part of a text that is spelled one way only.
-fn literal(text: &str) -> Option<String> {
+pub(crate) fn literal(text: &str) -> Option<String> {
     let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '/');
     let parts = text.split(|c| !plain(c));
     let longest = parts.max_by_key(|part| part.len())?;

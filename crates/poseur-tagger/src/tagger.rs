@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use memchr::{memchr, memrchr};
 use poseur_matcher::record::{Handle, Unreadable};
 use poseur_matcher::{Matcher, Scratch, Verdict};
 
@@ -74,14 +73,11 @@ impl Lines {
         let mut from = 0;
         loop {
             let next = self.candidates.next(buffer, from);
-            self.counts.records += next.lines;
-            let Some(hit) = next.hit else { break };
-            let start = memrchr(b'\n', &buffer[from..hit]).map_or(from, |at| from + at + 1);
-            let end = memchr(b'\n', &buffer[hit..]).map(|at| hit + at);
-            self.counts.records += end.is_some() as u64;
-            let end = end.unwrap_or(buffer.len());
-            from = end + 1;
-            self.line(buffer, start..end, now, visit);
+            self.counts.records += next.passed;
+            let Some(line) = next.line else { break };
+            from = line.end + 1;
+            self.counts.records += (line.end < buffer.len()) as u64;
+            self.line(buffer, line, now, visit);
         }
         // A last line without its line feed is a record all the same.
         self.counts.records += !matches!(buffer.last(), None | Some(b'\n')) as u64;

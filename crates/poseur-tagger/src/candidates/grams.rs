@@ -8,7 +8,7 @@
 
 use poseur_matcher::hash::ByHash;
 
-use super::pairs::commonness;
+use super::pairs::{Hit, commonness};
 
 /// Bytes of a gram.
 const GRAM: usize = 4;
@@ -82,7 +82,7 @@ impl Grams {
     }
 
     /// Where a literal stands in `text`, at or after `from`: of those in the first line that has one.
-    pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+    pub fn find(&self, text: &[u8], from: usize) -> Option<Hit> {
         // With the stride known, the loop needs no arithmetic for it.
         match self.stride {
             1 => self.find_by::<1>(text, from),
@@ -96,7 +96,7 @@ impl Grams {
         }
     }
 
-    fn find_by<const STRIDE: usize>(&self, text: &[u8], from: usize) -> Option<usize> {
+    fn find_by<const STRIDE: usize>(&self, text: &[u8], from: usize) -> Option<Hit> {
         let mut at = from;
         while let Some(round) = text.get(at..).and_then(<[u8]>::first_chunk::<ROUND>) {
             // All at once, so that there is one branch for them.
@@ -135,12 +135,14 @@ impl Grams {
 
     /// The start of a literal that has this gram at this place.
     #[cold]
-    fn compare(&self, text: &[u8], from: usize, at: usize, gram: u32) -> Option<usize> {
+    fn compare(&self, text: &[u8], from: usize, at: usize, gram: u32) -> Option<Hit> {
         let holders = self.holders.get(&spread(gram))?;
         holders.iter().find_map(|&(literal, offset)| {
             let start = at.checked_sub(offset as usize)?;
-            let literal = &self.literals[literal as usize];
-            (start >= from && text[start..].starts_with(literal)).then_some(start)
+            let literal = literal as usize;
+            let text = &text[start..];
+            (start >= from && text.starts_with(&self.literals[literal]))
+                .then_some(Hit { at: start, literal })
         })
     }
 }
@@ -181,8 +183,8 @@ mod tests {
                 let expected = (from..text.len()).any(is_hit);
                 let found = grams.find(&text, from);
                 prop_assert_eq!(found.is_some(), expected, "from {}", from);
-                if let Some(at) = found {
-                    prop_assert!(at >= from && is_hit(at));
+                if let Some(Hit { at, literal }) = found {
+                    prop_assert!(at >= from && text[at..].starts_with(literals[literal].as_bytes()));
                 }
             }
         }

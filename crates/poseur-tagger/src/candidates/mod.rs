@@ -1,71 +1,110 @@
 //! The candidate search: which lines of a buffer can match at all.
 //!
 //! The matcher names literals of which every matching record contains one (its *witnesses*). They
-//! are searched for in whole buffers; the stretches between hits are passed on unseen. A JSON
-//! record can spell any ASCII character as `\u00xx`, so that escape is always searched for too.
+//! are searched for in whole buffers; the stretches between hits are passed on unseen. In the line of a
+//! hit, the keywords are searched for without which that witness speaks for no rule. A JSON record can
+//! spell any ASCII character as `\u00xx`, so such escapes are always searched for too: a record that
+//! has one for a character of these literals is a candidate.
 
+mod confirm;
 mod grams;
 mod pairs;
+mod search;
 
-use aho_corasick::packed;
-use aho_corasick::{AhoCorasick, MatchKind};
-use memchr::{memchr, memchr_iter, memrchr};
+use std::ops::Range;
 
-use self::grams::Grams;
-pub use self::pairs::Outcome;
-use self::pairs::Pair;
+use memchr::{memchr, memrchr};
+use poseur_matcher::witness::Witness;
+
+use self::confirm::Confirmer;
+use self::search::Search;
 
 /// A record that holds this may spell a witness with escapes.
 const ESCAPE: &str = r"\u00";
 
-/// `packed` takes at most this many patterns.
-const MOST_PACKED: usize = 64;
+/// Witnesses are confirmed if there are not more of them: each has a search of its own for it.
+const MOST_CONFIRMED: usize = 64;
 
-/// Finds the places where a candidate record may be.
+/// Finds the candidate records.
 #[derive(Debug, Clone)]
 pub struct Candidates {
     search: Search,
     literals: Vec<String>,
+    /// By literal.
+    confirmers: Vec<Option<Confirmer>>,
+    /// The number of the escape.
+    escape: usize,
+    /// By byte: whether it matters that a record spells it with an escape.
+    spelled: Box<[bool; 256]>,
 }
 
-#[derive(Debug, Clone)]
-enum Search {
-    /// Every record is a candidate.
-    All,
-    /// No record is.
-    None,
-    /// A few literals, and lines counted in the same pass.
-    Pairs(Vec<Pair>),
-    /// Many literals: the very short ones by pairs, which lets the stride of the others be long.
-    Grams(Vec<Pair>, Grams),
-    /// Vector search for some, where there are no pairs.
-    Packed(packed::Searcher),
-    Automaton(AhoCorasick),
+/// What comes next in a buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// The next candidate's line, without its line feed.
+    pub line: Option<Range<usize>>,
+    /// Line feeds before that line, or up to the end.
+    pub passed: u64,
 }
 
 impl Candidates {
     /// A search for records that contain a witness. `None` takes every record.
-    pub fn new(witnesses: Option<Vec<String>>) -> Candidates {
-        let Some(mut literals) = witnesses else {
-            return Candidates::all();
+    pub fn new(witnesses: Option<Vec<Witness>>) -> Candidates {
+        let Some(mut witnesses) = witnesses else {
+            return Candidates::of(Search::All, Vec::new());
         };
-        if literals.is_empty() {
-            return Candidates {
-                search: Search::None,
-                literals,
-            };
+        if witnesses.is_empty() {
+            return Candidates::of(Search::None, Vec::new());
         }
-        literals.push(ESCAPE.to_owned());
-        let search = Search::new(&literals);
-        Candidates { search, literals }
+        let unlimited = witnesses.len() > MOST_CONFIRMED;
+        witnesses.push(Witness {
+            text: ESCAPE.to_owned(),
+            confirmation: None,
+        });
+        // The order that the search asks for.
+        witnesses.sort_by_key(|witness| witness.text.len());
+        let literals: Vec<String> = witnesses
+            .iter()
+            .map(|witness| witness.text.clone())
+            .collect();
+        let mut candidates = Candidates::of(Search::new(&literals), literals);
+        for (number, witness) in witnesses.into_iter().enumerate() {
+            if witness.text == ESCAPE {
+                candidates.escape = number;
+                continue;
+            }
+            candidates.spell(&witness.text);
+            let confirmation = witness.confirmation.filter(|_| !unlimited);
+            for keyword in confirmation.iter().flatten().flatten() {
+                candidates.spell(&keyword.text.to_ascii_lowercase());
+                candidates.spell(&keyword.text.to_ascii_uppercase());
+            }
+            candidates.confirmers[number] = confirmation.and_then(Confirmer::new);
+        }
+        candidates
+    }
+
+    fn of(search: Search, literals: Vec<String>) -> Candidates {
+        let mut candidates = Candidates {
+            search,
+            confirmers: vec![None; literals.len()],
+            escape: usize::MAX,
+            spelled: Box::new([false; 256]),
+            literals,
+        };
+        // An escape inside a JSON text inside a string may be spelled with escapes itself.
+        candidates.spell("\\u0123456789abcdefABCDEF");
+        candidates
+    }
+
+    fn spell(&mut self, text: &str) {
+        text.bytes()
+            .for_each(|byte| self.spelled[usize::from(byte)] = true);
     }
 
     /// Takes every record.
     pub fn all() -> Candidates {
-        Candidates {
-            search: Search::All,
-            literals: Vec::new(),
-        }
+        Candidates::new(None)
     }
 
     /// What is searched for; empty if every record, or none, is a candidate.
@@ -75,134 +114,158 @@ impl Candidates {
 
     /// One word for the way the search is done, for people who tune.
     pub fn method(&self) -> &'static str {
-        match self.search {
-            Search::All => "every record",
-            Search::None => "no record",
-            Search::Pairs(_) => "pairs of bytes",
-            Search::Grams(..) => "grams",
-            Search::Packed(_) => "packed",
-            Search::Automaton(_) => "automaton",
-        }
+        self.search.method()
     }
 
-    /// Where the next candidate at or after `from` is (the position of any of its bytes), and how
-    /// many line feeds come before that place.
+    /// The next candidate at or after `from`, where a line begins.
     #[inline]
-    pub fn next(&self, buffer: &[u8], from: usize) -> Outcome {
-        let rest = buffer.get(from..).unwrap_or_default();
-        let hit = match &self.search {
-            Search::Pairs(pairs) if !rest.is_empty() => return pairs::find(pairs, buffer, from),
-            Search::Grams(pairs, grams) => return find_in_blocks(pairs, grams, buffer, from),
-            Search::Pairs(_) | Search::None => None,
-            Search::All => (!rest.is_empty()).then_some(0),
-            Search::Packed(searcher) => searcher.find(rest).map(|hit| hit.start()),
-            Search::Automaton(automaton) => automaton.find(rest).map(|hit| hit.start()),
-        };
-        let passed = &rest[..hit.unwrap_or(rest.len())];
-        Outcome {
-            hit: hit.map(|at| from + at),
-            lines: memchr_iter(b'\n', passed).count() as u64,
-        }
-    }
-}
-
-/// The first and the largest number of bytes that are searched for the one kind of literals and then
-/// for the other: what was read once is then still at hand, and little is read in vain where hits are
-/// near each other.
-const BLOCKS: [usize; 2] = [4 << 10, 32 << 10];
-
-fn find_in_blocks(pairs: &[Pair], grams: &Grams, buffer: &[u8], from: usize) -> Outcome {
-    let (mut at, mut lines, mut size) = (from, 0, BLOCKS[0]);
-    while at < buffer.len() {
-        // Whole lines: no literal holds a line feed, so none is cut.
-        let end = at + size.min(buffer.len() - at);
-        let end = match memrchr(b'\n', &buffer[at..end]) {
-            Some(feed) => at + feed + 1,
-            None => memchr(b'\n', &buffer[end..]).map_or(buffer.len(), |feed| end + feed + 1),
-        };
-        let hit = grams.find(&buffer[..end], at);
-        // Whatever of the pairs this cuts off is in the same line as the hit.
-        let first = pairs::find(pairs, &buffer[..hit.unwrap_or(end)], at);
-        lines += first.lines;
-        let hit = first.hit.or(hit);
-        if hit.is_some() {
-            return Outcome { hit, lines };
-        }
-        at = end;
-        size = (size * 2).min(BLOCKS[1]);
-    }
-    Outcome { hit: None, lines }
-}
-
-impl Search {
-    fn new(literals: &[String]) -> Search {
-        if literals.len() <= pairs::MOST && pairs::available() {
-            return Search::Pairs(literals.iter().map(|literal| Pair::new(literal)).collect());
-        }
-        let fits = |literal: &String| literal.len() >= Grams::SHORTEST && !literal.contains('\n');
-        if pairs::available() && literals.iter().all(fits) {
-            let mut literals = literals.to_vec();
-            literals.sort_by_key(String::len);
-            // A pair takes about as long as an eighth of a gram at every byte. So pairs are for
-            // the escape, and for what is so short that grams would have to be looked at everywhere.
-            let cost = |pairs: usize| 1000 * pairs / 8 + 1000 / grams::stride(&literals[pairs..]);
-            let few = (1..=pairs::MOST).min_by_key(|&pairs| cost(pairs));
-            let long = literals.split_off(few.unwrap_or(pairs::MOST));
-            let pairs = literals.iter().map(|literal| Pair::new(literal));
-            return Search::Grams(pairs.collect(), Grams::new(&long));
-        }
-        if literals.len() <= MOST_PACKED {
-            let mut builder = packed::Config::new().builder();
-            builder.extend(literals);
-            // `None` where the processor has no vectors for it.
-            if let Some(searcher) = builder.build() {
-                return Search::Packed(searcher);
+    pub fn next(&self, buffer: &[u8], from: usize) -> Next {
+        let (mut at, mut passed) = (from, 0);
+        // The line of the last hit, and the literals that do not speak in it.
+        let (mut line, mut silent) = (from..from, 0_u128);
+        loop {
+            let found = self.search.find(buffer, at);
+            passed += found.lines;
+            let Some(hit) = found.hit else {
+                return Next { line: None, passed };
+            };
+            if hit.at >= line.end {
+                let start = memrchr(b'\n', &buffer[at..hit.at]).map_or(at, |feed| at + feed + 1);
+                let end =
+                    memchr(b'\n', &buffer[hit.at..]).map_or(buffer.len(), |feed| hit.at + feed);
+                (line, silent) = (start..end, 0);
             }
+            let speaks = if hit.literal == self.escape {
+                self.matters(&buffer[hit.at..line.end])
+            } else {
+                match self.confirmers.get(hit.literal) {
+                    Some(Some(confirmer)) => {
+                        let bit = 1 << hit.literal;
+                        let speaks = silent & bit == 0 && confirmer.confirms(&buffer[line.clone()]);
+                        silent |= bit;
+                        speaks
+                    }
+                    _ => true,
+                }
+            };
+            if speaks {
+                return Next {
+                    line: Some(line),
+                    passed,
+                };
+            }
+            at = hit.at + 1;
         }
-        match AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(literals)
-        {
-            Ok(automaton) => Search::Automaton(automaton),
-            Err(_) => Search::All,
+    }
+
+    /// Whether the escape that a text starts with stands for a character that is searched for.
+    fn matters(&self, text: &[u8]) -> bool {
+        let digit = |at: usize| text.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        match (digit(ESCAPE.len()), digit(ESCAPE.len() + 1)) {
+            (Some(high), Some(low)) => self.spelled[(high * 16 + low) as usize],
+            // No escape, or one in a text in a string, of which a digit is spelled with an escape.
+            _ => false,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use poseur_matcher::witness::Keyword;
+    use poseur_rule::model::Case;
     use proptest::prelude::*;
 
+    use super::search::BLOCKS;
     use super::*;
+
+    fn keyword(text: &str, case: Case) -> Keyword {
+        let text = text.to_owned();
+        Keyword { text, case }
+    }
+
+    fn unconfirmed(texts: &[&str]) -> Vec<Witness> {
+        let witnesses = texts.iter().map(|&text| Witness {
+            text: text.to_owned(),
+            confirmation: None,
+        });
+        witnesses.collect()
+    }
+
+    fn confirmed() -> Candidates {
+        let [mut chat, mut thread] =
+            ["ChatCreated", "IsExternalThread"].map(|text| unconfirmed(&[text]).remove(0));
+        let both = ["help", "desk"].map(|text| keyword(text, Case::Ascii));
+        thread.confirmation = Some(vec![both.into()]);
+        let either = ["Help Desk", "it-help"].map(|text| vec![keyword(text, Case::Exact)]);
+        chat.confirmation = Some(either.into());
+        Candidates::new(Some(vec![chat, thread]))
+    }
 
     #[test]
     fn finds_witnesses_and_escapes() {
-        let search = Candidates::new(Some(vec!["ChatCreated".into(), "IsExternalThread".into()]));
+        let search = Candidates::new(Some(unconfirmed(&["ChatCreated", "IsExternalThread"])));
         for (text, expected) in [
-            ("nothing here", None),
-            ("xx ChatCreated", Some(3)),
-            (r"Chat\u0043reated", Some(4)),
-            (r"Chat\\u0043reated", Some(5)),
-            ("IsExternalThread", Some(0)),
+            ("nothing here", false),
+            ("xx ChatCreated", true),
+            (r"Chat\u0043reated", true),
+            (r"Chat\\u0043reated", true),
+            ("IsExternalThread", true),
+            // What no witness has, and what another escape may be made of.
+            (r"Chat\u0026reated\u00e9", false),
+            (r"\u0026\u0043", true),
+            (r"\u005c", true),
+            (r"\\u00\u0033", true),
+            (r"\\\u007500", true),
+            (r"\u00", false),
+            (r"\u004", false),
         ] {
-            assert_eq!(search.next(text.as_bytes(), 0).hit, expected, "{text}");
+            let expected = expected.then_some(0..text.len());
+            assert_eq!(search.next(text.as_bytes(), 0).line, expected, "{text}");
         }
-        assert_eq!(search.next(b"ChatCreated", 1).hit, None);
-        assert_eq!(search.next(b"ChatCreated", 99).hit, None);
-        assert_eq!(Candidates::all().next(b"abc", 2).hit, Some(2));
-        assert_eq!(Candidates::all().next(b"abc", 3).hit, None);
+        assert_eq!(search.next(b"ChatCreated", 1).line, None);
+        assert_eq!(search.next(b"ChatCreated", 99).line, None);
+        assert_eq!(Candidates::all().next(b"abc", 2).line, Some(2..3));
+        assert_eq!(Candidates::all().next(b"abc", 3).line, None);
         let none = Candidates::new(Some(vec![])).next(b"a\nb\nc", 1);
-        assert_eq!((none.hit, none.lines), (None, 2));
+        assert_eq!((none.line, none.passed), (None, 2));
+    }
+
+    #[test]
+    fn a_witness_speaks_if_its_keywords_are_there() {
+        let search = confirmed();
+        for (line, expected) in [
+            ("ChatCreated", false),
+            ("ChatCreated Help Desk", true),
+            ("it-help ChatCreated", true),
+            ("ChatCreated help desk", false),
+            ("IsExternalThread HELP desk", true),
+            ("dEsKHeLp IsExternalThread", true),
+            ("IsExternalThread help help", false),
+            ("IsExternalThread Help Desk", true),
+            ("ChatCreated desk help IsExternalThread", true),
+            ("ChatCreated it-helper ChatCreated", true),
+            (r"ChatCreated \u0044esk", true),
+            (r"ChatCreated \u00e9 Help", false),
+        ] {
+            let text = format!("one\n{line}\ntwo");
+            let next = search.next(text.as_bytes(), 0);
+            let expected = match expected {
+                true => (Some(4..4 + line.len()), 1),
+                false => (None, 2),
+            };
+            assert_eq!((next.line, next.passed), expected, "{line}");
+        }
     }
 
     #[test]
     fn many_literals_are_all_found() {
         for count in [5, 60, 500] {
             let literals: Vec<String> = (0..count).map(|n| format!("literal-{n:03}-")).collect();
-            let search = Candidates::new(Some(literals.clone()));
+            let texts: Vec<&str> = literals.iter().map(String::as_str).collect();
+            let search = Candidates::new(Some(unconfirmed(&texts)));
             for literal in literals {
-                let outcome = search.next(format!(".\n{literal}").as_bytes(), 0);
-                assert_eq!((outcome.hit, outcome.lines), (Some(2), 1));
+                let next = search.next(format!(".\n{literal}").as_bytes(), 0);
+                assert_eq!((next.line, next.passed), (Some(2..2 + literal.len()), 1));
             }
         }
     }
@@ -210,7 +273,7 @@ mod tests {
     #[test]
     fn lines_are_counted_across_blocks() {
         let literals = ["Alpha", "Beta", "Gamma", "DeltaDelta", "EpsilonEpsilon"];
-        let search = Candidates::new(Some(literals.map(str::to_owned).into()));
+        let search = Candidates::new(Some(unconfirmed(&literals)));
         // Lines of all lengths around the sizes of blocks, and one longer than any.
         for length in [
             10,
@@ -222,19 +285,49 @@ mod tests {
         ] {
             for literal in literals.into_iter().chain([r"\u0041"]) {
                 let line = "x".repeat(length) + "\n";
-                let mut text = line.repeat(7).into_bytes();
-                text.extend_from_slice(literal.as_bytes());
-                text.extend_from_slice(line.as_bytes());
-                let outcome = search.next(&text, 0);
-                let lines = memchr_iter(b'\n', &text[..outcome.hit.unwrap()]).count() as u64;
+                let mut text = line.repeat(7);
+                text += literal;
+                text += &line;
+                let from = 7 * line.len();
+                let expected = Next {
+                    line: Some(from..text.len() - 1),
+                    passed: 7,
+                };
                 assert_eq!(
-                    (outcome.hit, lines),
-                    (Some(7 * line.len()), 7),
+                    search.next(text.as_bytes(), 0),
+                    expected,
                     "{literal} {length}"
                 );
-                let after = search.next(&text, 7 * line.len() + 1);
-                assert_eq!((after.hit, after.lines), (None, 1), "{literal} {length}");
+                let after = search.next(text.as_bytes(), from + literal.len());
+                assert_eq!((after.line, after.passed), (None, 1), "{literal} {length}");
             }
+        }
+    }
+
+    /// Goes through a text candidate by candidate, beside a plain account of which lines are some.
+    fn compare(
+        search: &Candidates,
+        text: &str,
+        is_candidate: &dyn Fn(&str) -> bool,
+    ) -> Result<(), TestCaseError> {
+        let mut from = 0;
+        loop {
+            let mut passed = 0;
+            let mut rest = text[from.min(text.len())..].split_inclusive('\n');
+            let expected = rest.find(|line| {
+                let line = line.strip_suffix('\n').unwrap_or(line);
+                passed += u64::from(!is_candidate(line));
+                is_candidate(line)
+            });
+            let unended = expected.is_none() && !text[from..].is_empty() && !text.ends_with('\n');
+            let found = search.next(text.as_bytes(), from);
+            prop_assert_eq!(found.passed, passed - u64::from(unended));
+            let held = found.line.clone().map(|line| &text[line]);
+            prop_assert_eq!(held, expected.map(|line| line.trim_end_matches('\n')));
+            let Some(line) = found.line else {
+                return Ok(());
+            };
+            from = (line.end + 1).min(text.len());
         }
     }
 
@@ -245,9 +338,8 @@ mod tests {
             lines in proptest::collection::vec((0..700_usize, 0..30_usize), 0..60),
         ) {
             // The fifth is so short that it is searched for by a pair.
-            let literals = ["DeltaDelta", "EpsilonEpsilon", "ThetaTheta", "OmegaOmega", "Beta", ESCAPE];
-            let search = Candidates::new(Some(literals[..5].iter().map(|&text| text.to_owned()).collect()));
-            let holds = |line: &str| literals.iter().any(|literal| line.contains(literal));
+            let literals = ["DeltaDelta", "EpsilonEpsilon", "ThetaTheta", "OmegaOmega", "Beta", r"\u0041"];
+            let search = Candidates::new(Some(unconfirmed(&literals[..5])));
             let text: String = lines
                 .iter()
                 .map(|&(length, which)| {
@@ -255,24 +347,22 @@ mod tests {
                     format!("{}{literal}{}\n", "Del".repeat(length), "\\u".repeat(length % 7))
                 })
                 .collect();
-            let mut from = 0;
-            loop {
-                let mut passed = 0;
-                let mut rest = text[from..].split_inclusive('\n');
-                let expected = rest.find(|line| {
-                    passed += u64::from(!holds(line));
-                    holds(line)
-                });
-                let found = search.next(text.as_bytes(), from);
-                prop_assert_eq!(found.lines, passed);
-                let held = found.hit.map(|hit| {
-                    let start = text[..hit].rfind('\n').map_or(0, |feed| feed + 1);
-                    text[start..].split_inclusive('\n').next().unwrap_or_default()
-                });
-                prop_assert_eq!(held, expected);
-                let Some(hit) = found.hit else { break };
-                from = hit + text[hit..].find('\n').map_or(0, |feed| feed + 1);
-            }
+            compare(&search, &text, &|line| literals.iter().any(|literal| line.contains(literal)))?;
+        }
+
+        #[test]
+        fn agrees_with_confirming_every_line(
+            words in proptest::collection::vec(0..9_usize, 0..80),
+        ) {
+            let spelled = ["\n", "\n", "ChatCreated", "IsExternalThread", "Help Desk", "hElP", "dEsk", "it-help", r"\u0068"];
+            let text: String = words.iter().map(|&word| format!("{} ", spelled[word])).collect();
+            compare(&confirmed(), &text, &|line| {
+                let has = |word: &str| line.contains(word);
+                let folded = line.to_ascii_lowercase();
+                has(r"\u0068")
+                    || has("ChatCreated") && (has("Help Desk") || has("it-help"))
+                    || has("IsExternalThread") && folded.contains("help") && folded.contains("desk")
+            })?;
         }
     }
 }

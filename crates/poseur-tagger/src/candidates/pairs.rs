@@ -22,10 +22,19 @@ pub struct Pair {
 /// What a search came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// Where the first literal starts, if there is one.
-    pub hit: Option<usize>,
+    /// Where the first literal starts, if there is one, and which it is.
+    pub hit: Option<Hit>,
     /// Line feeds from where the search began up to the hit, or to the end.
     pub lines: u64,
+}
+
+/// A literal that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// Where it starts.
+    pub at: usize,
+    /// Its number; of several the least.
+    pub literal: usize,
 }
 
 impl Pair {
@@ -92,15 +101,25 @@ pub fn find(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
     // Too few bytes for a round, or no such processor. One needle after the other: position by position
     // the last hundred bytes of a block take as long as thousands before them.
     let rest = text.get(at..).unwrap_or_default();
-    let hits = pairs
-        .iter()
-        .filter_map(|pair| memmem::find(rest, &pair.literal));
-    let hit = hits.min();
-    let passed = &rest[..hit.unwrap_or(rest.len())];
+    let hits = pairs.iter().enumerate().filter_map(|(literal, pair)| {
+        memmem::find(rest, &pair.literal).map(|at| Hit { at, literal })
+    });
+    let hit = hits.min_by_key(|hit| hit.at);
+    let passed = &rest[..hit.map_or(rest.len(), |hit| hit.at)];
     Outcome {
-        hit: hit.map(|hit| at + hit),
+        hit: hit.map(|hit| Hit {
+            at: at + hit.at,
+            ..hit
+        }),
         lines: lines + memchr_iter(b'\n', passed).count() as u64,
     }
+}
+
+/// The first literal that a text starts with.
+#[cfg(test)]
+fn starting(pairs: &[Pair], text: &[u8]) -> Option<usize> {
+    let mut pairs = pairs.iter();
+    pairs.position(|pair| text.starts_with(&pair.literal))
 }
 
 /// The same, position by position: the twin in tests.
@@ -108,12 +127,9 @@ pub fn find(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
 fn find_plainly(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
     let mut lines = 0;
     for at in from..text.len() {
-        if pairs
-            .iter()
-            .any(|pair| text[at..].starts_with(&pair.literal))
-        {
+        if let Some(literal) = starting(pairs, &text[at..]) {
             return Outcome {
-                hit: Some(at),
+                hit: Some(Hit { at, literal }),
                 lines,
             };
         }
@@ -126,7 +142,7 @@ fn find_plainly(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::Pair;
+    use super::{Hit, Pair};
 
     /// Positions looked at in one round.
     const ROUND: usize = 64;
@@ -143,7 +159,7 @@ mod avx2 {
         pairs: [&Pair; N],
         text: &[u8],
         from: usize,
-    ) -> (Option<usize>, u64, usize) {
+    ) -> (Option<Hit>, u64, usize) {
         let wanted = pairs.map(|pair| {
             pair.offsets
                 .map(|at| (at, _mm256_set1_epi8(pair.literal[at] as i8)))
@@ -178,12 +194,13 @@ mod avx2 {
                 while hits != 0 {
                     let bit = hits.trailing_zeros();
                     let hit = at + bit as usize;
-                    if pairs
-                        .iter()
-                        .any(|pair| text[hit..].starts_with(&pair.literal))
+                    let mut literals = pairs.iter();
+                    if let Some(literal) =
+                        literals.position(|pair| text[hit..].starts_with(&pair.literal))
                     {
                         let before = feeds & ((1 << bit) - 1);
-                        return (Some(hit), lines + before.count_ones() as u64, hit);
+                        let lines = lines + before.count_ones() as u64;
+                        return (Some(Hit { at: hit, literal }), lines, hit);
                     }
                     hits &= hits - 1;
                 }
@@ -244,14 +261,15 @@ mod tests {
             ];
             let outcome = find(&pairs, &text, 0);
             let lines = length as u64;
+            let hit = |at, literal| Some(Hit { at, literal });
             assert_eq!(
                 outcome,
                 Outcome {
-                    hit: Some(length),
+                    hit: hit(length, 0),
                     lines
                 }
             );
-            assert_eq!(find(&pairs, &text, length + 1).hit, Some(length + 12));
+            assert_eq!(find(&pairs, &text, length + 1).hit, hit(length + 12, 1));
             assert_eq!(find(&pairs, &text, length + 13).hit, None);
         }
     }
