@@ -234,7 +234,7 @@ mod tests {
             (Does::Copies, &*lost, "2 lines instead of 3"),
             (
                 Does::Copies,
-                &LINES.replace('a', "x"),
+                &LINES.replace("\"a\"", "\"x\""),
                 "1 lines changed instead of 0",
             ),
             (Does::Tags, &lost, "2 lines instead of 3"),

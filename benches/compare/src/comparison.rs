@@ -73,7 +73,6 @@ pub fn run(
         }
     }
     let rows = rows(contenders);
-    let here = |name: &&str| tools.iter().any(|tool| tool.name == *name);
     let kind = match machine::is_in_memory(&settings.place) {
         true => "in memory",
         false => "on disk",
@@ -87,10 +86,7 @@ pub fn run(
         place: format!("{}, {kind}", settings.place.display()),
         rounds: settings.rounds,
         rows,
-        absent: tools::names()
-            .filter(|name| !here(name))
-            .map(str::to_owned)
-            .collect(),
+        absent: tools::absent(),
     })
 }
 

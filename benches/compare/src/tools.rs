@@ -158,9 +158,12 @@ pub fn find(names: Option<&[String]>) -> Result<Vec<Tool>, Error> {
     Ok(tools)
 }
 
-/// The names of all programs this command knows.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    KNOWN.iter().map(|known| known.name)
+/// The names of the programs that this command knows and that are not here.
+pub fn absent() -> Vec<String> {
+    let absent = KNOWN
+        .iter()
+        .filter(|known| on_path(known.program).is_none());
+    absent.map(|known| known.name.to_owned()).collect()
 }
 
 /// The command under test, on so many threads.
