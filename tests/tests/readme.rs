@@ -152,6 +152,7 @@ fn links_between_pages_lead_somewhere() {
     for page in [
         "README.md",
         "ARCHITECTURE.md",
+        "BENCHMARKS.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
         "SECURITY.md",

@@ -4,13 +4,12 @@ use std::fmt::Write;
 
 use crate::answer::Does;
 use crate::results::{Figures, Outcome, Results};
-use crate::statistics::digits;
 
 const WIDTH: f64 = 820.0;
 /// Where bars begin and end.
 const LEFT: f64 = 220.0;
 const RIGHT: f64 = 640.0;
-const TOP: f64 = 66.0;
+const TOP: f64 = 80.0;
 const ROW: f64 = 30.0;
 
 const STYLE: &str = "\
@@ -41,7 +40,8 @@ pub fn svg(results: &Results) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n<style>\n{STYLE}</style>\n\
          <text x=\"16\" y=\"26\" class=\"title\">Megabytes for each second of processor time</text>\n\
-         <text x=\"16\" y=\"46\" class=\"small\">{}. Longer is better; each grid line is ten times the one before.</text>\n",
+         <text x=\"16\" y=\"46\" class=\"small\">{}</text>\n\
+         <text x=\"16\" y=\"62\" class=\"small\">Longer is better; each grid line is ten times the one before.</text>\n",
         escaped(&label(&bars)),
         escaped(&results.traffic),
     );
@@ -122,8 +122,8 @@ impl Bar<'_> {
     fn figure(&self) -> String {
         let rate = unit(self.rate);
         match self.to_poseur {
-            Some(ratio) if self.class == "peer" && ratio > 1.0 => {
-                format!("{rate}  (poseur: 1/{} of the time)", digits(ratio.round()))
+            Some(ratio) if self.class == "peer" && ratio >= 1.5 => {
+                format!("{rate}, {ratio:.0} × the time of poseur")
             }
             _ => rate,
         }
@@ -215,10 +215,7 @@ mod tests {
         // Fastest first.
         let at = |name: &str| text.find(&format!(">{name}<")).unwrap();
         assert!(at("cat") < at("poseur") && at("poseur") < at("slow &lt;one>"));
-        assert!(
-            text.contains("18 MB  (poseur: 1/122 of the time)"),
-            "{text}"
-        );
+        assert!(text.contains("18 MB, 122 × the time of poseur"), "{text}");
         assert!(text.contains("prefers-color-scheme: dark"));
         assert!(text.contains("Some &lt;CPU> &amp; more"));
     }
