@@ -87,6 +87,8 @@ pub fn is_in_memory(folder: &Path) -> bool {
 pub fn room(folder: &Path) -> u64 {
     #[cfg(unix)]
     if let Ok(status) = nix::sys::statvfs::statvfs(folder) {
+        // On some systems these are narrower.
+        #[allow(clippy::useless_conversion)]
         return u64::from(status.blocks_available()) * u64::from(status.fragment_size());
     }
     let _ = folder;

@@ -120,7 +120,8 @@ impl Measured {
 
     /// The figures, beside those of `cat` and of `poseur`.
     pub fn figures(&self, cat: Option<&Measured>, poseur: Option<&Measured>) -> Figures {
-        let (wall, cpu): (fn(&Usage) -> f64, fn(&Usage) -> f64) = (|run| run.wall, |run| run.cpu);
+        let wall = |run: &Usage| run.wall;
+        let cpu = |run: &Usage| run.cpu;
         let (walls, cpus) = (self.per_gb(wall), self.per_gb(cpu));
         let peaks: Vec<f64> = self.runs.iter().map(|run| run.peak as f64).collect();
         Figures {
