@@ -1,0 +1,86 @@
+//! The `vrl` crate, which is what Vector's `remap` runs, with the real functions of its library.
+
+use std::mem;
+
+use vrl::compiler::state::RuntimeState;
+use vrl::compiler::{Context, Program, TargetValue, TimeZone};
+use vrl::value;
+use vrl::value::{Secrets, Value};
+
+use super::tree::{Task, Tree, Writes, contender};
+use crate::contender::Contender;
+
+/// Rule A as a program.
+pub const RULE_A: &str = include_str!("../../programs/rule-a.vrl");
+/// Rule B as a program.
+pub const RULE_B: &str = include_str!("../../programs/rule-b.vrl");
+
+/// Records are parsed straight into VRL's values, the program is resolved on each, what matched is written.
+pub fn vrl(task: &Task, program: &str) -> Contender {
+    let mut program = Judge::new(program);
+    let name = "vrl, parse, run, write matches";
+    let judge = move |record: &mut Value| program.judge(record);
+    contender(name, task, Writes::Matches, judge)
+}
+
+struct Judge {
+    program: Program,
+    state: RuntimeState,
+    zone: TimeZone,
+}
+
+impl Judge {
+    fn new(source: &str) -> Judge {
+        let compiled = vrl::compiler::compile(source, &vrl::stdlib::all());
+        let program = match compiled {
+            Ok(compiled) => compiled.program,
+            Err(errors) => panic!("{errors:#?}"),
+        };
+        Judge {
+            program,
+            state: RuntimeState::default(),
+            zone: TimeZone::default(),
+        }
+    }
+
+    fn judge(&mut self, record: &mut Value) -> bool {
+        let mut target = TargetValue {
+            value: mem::replace(record, Value::Null),
+            metadata: Value::Object(Default::default()),
+            secrets: Secrets::default(),
+        };
+        let mut context = Context::new(&mut target, &mut self.state, &self.zone);
+        let answer = self.program.resolve(&mut context);
+        self.state.clear();
+        *record = target.value;
+        matches!(answer, Ok(Value::Boolean(true)))
+    }
+}
+
+impl Tree for Value {
+    fn parse(text: &[u8]) -> Option<Value> {
+        serde_json::from_slice(text).ok()
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        let text = self.as_object()?.get(key)?.as_bytes()?;
+        str::from_utf8(text).ok()
+    }
+
+    fn list(&mut self, key: &str) -> &mut [Value] {
+        let members = self.as_object_mut();
+        let list = members.and_then(|members| members.get_mut(key)?.as_array_mut());
+        list.map(Vec::as_mut_slice).unwrap_or_default()
+    }
+
+    fn tag(&mut self, rule: &str) {
+        if let Some(members) = self.as_object_mut() {
+            members.insert("poseur".into(), value!({rules: [rule]}));
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(out, self);
+    }
+}

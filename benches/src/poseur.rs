@@ -1,0 +1,147 @@
+//! The tagger as it is measured.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use poseur_matcher::{Matcher, schema};
+use poseur_rule::elastic;
+use poseur_rule::model::Rule;
+use poseur_rule::types::Types;
+use poseur_tagger::{TagOptions, Tagger};
+
+use crate::contender::Contender;
+use crate::traffic::{Traffic, chunks};
+
+/// A tagger with the built-in rules.
+///
+/// # Panics
+/// Never: the built-in rules compile.
+pub fn tagger() -> Tagger {
+    tagger_with(&[])
+}
+
+/// The built-in rules and these.
+pub fn with_built_in(more: &[Rule]) -> Vec<Rule> {
+    let mut rules = poseur_rule::pack::built_in();
+    rules.extend_from_slice(more);
+    rules
+}
+
+/// A tagger with the built-in rules and others.
+///
+/// # Panics
+/// If these do not compile.
+pub fn tagger_with(more: &[Rule]) -> Tagger {
+    let rules = with_built_in(more);
+    let matcher = Matcher::new(rules, Vec::new(), schema::built_in(), None);
+    Tagger::new(
+        Arc::new(matcher.expect("the rules compile")),
+        TagOptions::default(),
+    )
+}
+
+/// Loads the built-in rules and rule files, from their text to a tagger that is ready.
+///
+/// # Panics
+/// If a file does not load.
+pub fn load(files: &[String]) -> Tagger {
+    let types = Types::built_in();
+    let mut rules = Vec::new();
+    for text in files {
+        let read = elastic::read("generated.toml", text, &types);
+        assert_eq!(read.errors, []);
+        rules.extend(read.rules);
+    }
+    tagger_with(&rules)
+}
+
+/// A tagger with buffers that are reused, as the command has them.
+pub struct Job {
+    tagger: Tagger,
+    out: Vec<u8>,
+}
+
+impl Job {
+    /// For a tagger.
+    pub fn new(tagger: Tagger) -> Job {
+        let out = Vec::with_capacity(2 << 20);
+        Job { tagger, out }
+    }
+
+    /// Tags the traffic chunk by chunk. The output is left as slices, as it would be written.
+    /// Answers how many records matched.
+    pub fn tag(&mut self, bytes: &[u8]) -> u64 {
+        self.tag_each(chunks(bytes))
+    }
+
+    fn tag_each<'a>(&mut self, chunks: impl Iterator<Item = &'a [u8]>) -> u64 {
+        let before = self.tagger.counts().matched;
+        for chunk in chunks {
+            for slice in self.tagger.tag(chunk, Traffic::now()).slices() {
+                black_box(slice);
+            }
+        }
+        self.tagger.counts().matched - before
+    }
+
+    /// The same, and the output is put together in a buffer.
+    pub fn tag_and_copy(&mut self, bytes: &[u8]) -> u64 {
+        let before = self.tagger.counts().matched;
+        for chunk in chunks(bytes) {
+            self.out.clear();
+            for slice in self.tagger.tag(chunk, Traffic::now()).slices() {
+                self.out.extend_from_slice(slice);
+            }
+            black_box(&self.out);
+        }
+        self.tagger.counts().matched - before
+    }
+
+    /// The same as [`Job::tag`], but answers how many records were walked.
+    pub fn walk(&mut self, bytes: &[u8]) -> u64 {
+        let before = self.tagger.counts().candidates;
+        self.tag(bytes);
+        self.tagger.counts().candidates - before
+    }
+}
+
+/// The tagger with the built-in rules and these, output as slices.
+pub(crate) fn tags(name: &'static str, traffic: &Arc<Traffic>, more: &[Rule]) -> Contender {
+    let (mut job, own) = (Job::new(tagger_with(more)), traffic.clone());
+    let run = move || job.tag(&own.bytes);
+    Contender::new(name, traffic.bytes.len(), traffic.matches(), run)
+}
+
+/// The tagger with the built-in rules, output put together.
+pub(crate) fn copies(traffic: &Arc<Traffic>) -> Contender {
+    let (mut job, own) = (Job::new(tagger()), traffic.clone());
+    let run = move || job.tag_and_copy(&own.bytes);
+    let (bytes, answer) = (traffic.bytes.len(), traffic.matches());
+    Contender::new("poseur, output copied", bytes, answer, run)
+}
+
+/// The tagger on traffic that it must walk all of: answers how many records it has walked.
+pub(crate) fn walks(traffic: &Arc<Traffic>) -> Contender {
+    let (mut job, own) = (Job::new(tagger()), traffic.clone());
+    let run = move || job.walk(&own.bytes);
+    let (bytes, answer) = (traffic.bytes.len(), traffic.truths.lines);
+    Contender::new("poseur", bytes, answer, run)
+}
+
+/// Two taggers on a thread each, which take the chunks in turn.
+pub(crate) fn two_threads(traffic: &Arc<Traffic>) -> Contender {
+    let (mut jobs, own) = ([(); 2].map(|()| Job::new(tagger())), traffic.clone());
+    let run = move || {
+        std::thread::scope(|scope| {
+            let own = &own.bytes;
+            let threads = jobs.iter_mut().enumerate().map(|(number, job)| {
+                scope.spawn(move || job.tag_each(chunks(own).skip(number).step_by(2)))
+            });
+            let threads: Vec<_> = threads.collect();
+            let counts = threads.into_iter().map(|thread| thread.join());
+            counts.map(|count| count.expect("no panic")).sum()
+        })
+    };
+    let (bytes, answer) = (traffic.bytes.len(), traffic.matches());
+    Contender::new("poseur, two threads", bytes, answer, run)
+}
