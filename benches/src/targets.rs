@@ -35,6 +35,9 @@ const POSEUR: &str = "poseur";
 const MANY: &str = "poseur, 500 rules";
 const MEMCPY: Option<&str> = Some("memcpy");
 
+/// The workload of records that somebody has brought.
+pub const REAL_RECORDS: &str = "real records";
+
 /// All of them that are about memory.
 pub const TARGETS: [Target; 13] = [
     target(
@@ -101,13 +104,7 @@ pub const TARGETS: [Target; 13] = [
         MANY,
         Some("rsigma-eval, parse, evaluate, write matches"),
     ),
-    target(
-        "real records vs memcpy",
-        0.5,
-        "real records",
-        POSEUR,
-        MEMCPY,
-    ),
+    target("real records vs memcpy", 0.5, REAL_RECORDS, POSEUR, MEMCPY),
     target(
         "two threads vs one, Teams",
         1.8,

@@ -15,13 +15,13 @@ fn allowed(root: &Path) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// All packages of the lock file, on every platform. Their files are here already where the tests
+/// All packages of the lock file, on every platform and with all features. Their files are here already where the tests
 /// could be built; only those of other platforms may have to be fetched.
 fn metadata(root: &Path) -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let run = |more: &[&str]| -> Output {
         let mut command = Command::new(&cargo);
-        command.args(["metadata", "--format-version", "1", "--locked"]);
+        command.args(["metadata", "--format-version", "1", "--locked", "--all-features"]);
         command.args(more).current_dir(root).output().unwrap()
     };
     let mut output = run(&["--offline"]);

@@ -1,15 +1,17 @@
 //! Everybody in one process, turn by turn, so that all meet the same machine; then the project's targets,
-//! met or missed. `ratios [--quick] [--rounds N] [--only TEXT]... [--records FILE...]`: see
+//! met or missed. `ratios [--quick] [--rounds N] [--only TEXT] [--with TEXT] [--records FILE...]`: see
 //! benches/README.md.
 
-use std::fs;
+use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use poseur_benches::targets::{TARGETS, Target};
+use flate2::read::MultiGzDecoder;
+use poseur_benches::targets::{REAL_RECORDS, TARGETS, Target};
 use poseur_benches::workloads::of_records;
 use poseur_benches::{Contender, Sizes, WORKLOADS};
 
@@ -33,7 +35,7 @@ struct Arguments {
     records: Vec<PathBuf>,
 }
 
-/// One row of the table.
+/// Who was how fast on what.
 struct Row {
     workload: &'static str,
     contender: &'static str,
@@ -41,39 +43,61 @@ struct Row {
     rate: f64,
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let sizes = Sizes::from_environment(arguments.quick);
-    let rounds = arguments
-        .rounds
-        .unwrap_or(if arguments.quick { 5 } else { 11 });
-    let wanted =
-        |name: &str, of: &[String]| of.is_empty() || of.iter().any(|text| name.contains(text));
-    let mut rows = Vec::new();
-    let mut measure = |workload, contenders: Vec<Contender>| {
-        let with = |contender: &Contender| {
-            contender.name.starts_with("poseur") || wanted(contender.name, &arguments.with)
-        };
-        let contenders = contenders.into_iter().filter(with).collect();
-        rows.extend(turns(workload, contenders, rounds));
-    };
-    for workload in &WORKLOADS {
-        if wanted(workload.name, &arguments.only) {
-            measure(workload.name, workload.contenders(sizes));
+    match measure(&arguments) {
+        Ok(rows) => {
+            judge(&rows);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
-    if !arguments.records.is_empty() && wanted("real records", &arguments.only) {
-        let records = read(&arguments.records)?;
-        measure("real records", of_records(&records, sizes));
-    }
-    judge(&rows);
-    Ok(())
 }
 
-/// Lets everybody run in turn, prints a table, and returns its rows.
-fn turns(workload: &'static str, mut contenders: Vec<Contender>, rounds: usize) -> Vec<Row> {
-    // Nobody is timed whose answer is wrong. This run also warms everybody up.
-    contenders.iter_mut().for_each(Contender::check);
+/// Whether a name was asked for: by a part of it, or because nothing was.
+fn is_wanted(name: &str, wanted: &[String]) -> bool {
+    wanted.is_empty() || wanted.iter().any(|text| name.contains(text))
+}
+
+fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
+    let sizes = Sizes::from_environment(arguments.quick);
+    let usual = if arguments.quick { 5 } else { 11 };
+    let rounds = arguments.rounds.unwrap_or(usual).max(1);
+    let mut rows = Vec::new();
+    let mut turns = |workload, mut contenders: Vec<Contender>| {
+        contenders.retain(|contender| {
+            contender.name.starts_with("poseur") || is_wanted(contender.name, &arguments.with)
+        });
+        rows.extend(turns(workload, contenders, rounds)?);
+        Ok::<_, String>(())
+    };
+    for workload in &WORKLOADS {
+        if is_wanted(workload.name, &arguments.only) {
+            turns(workload.name, workload.contenders(sizes))?;
+        }
+    }
+    if !arguments.records.is_empty() && is_wanted(REAL_RECORDS, &arguments.only) {
+        let records = read(&arguments.records)?;
+        turns(REAL_RECORDS, of_records(&records, sizes))?;
+    }
+    Ok(rows)
+}
+
+/// Lets everybody run in turn, and prints a table.
+fn turns(
+    workload: &'static str,
+    mut contenders: Vec<Contender>,
+    rounds: usize,
+) -> Result<Vec<Row>, String> {
+    // This also warms everybody up.
+    let checks = contenders.iter_mut().map(Contender::check);
+    let wrong: Vec<String> = checks.filter_map(Result::err).collect();
+    if !wrong.is_empty() {
+        return Err(format!("{workload}: {}", wrong.join(", ")));
+    }
     let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
     for _ in 0..rounds {
         for (contender, times) in contenders.iter_mut().zip(&mut times) {
@@ -82,25 +106,21 @@ fn turns(workload: &'static str, mut contenders: Vec<Contender>, rounds: usize) 
             times.push(start.elapsed());
         }
     }
-    let rows: Vec<Row> = contenders
-        .iter()
-        .zip(times)
-        .map(|(contender, mut times)| Row {
-            workload,
-            contender: contender.name,
-            rate: contender.bytes as f64 / median(&mut times).as_secs_f64(),
-        })
-        .collect();
-    let tagger = rows
-        .iter()
-        .rev()
-        .find(|row| row.contender == "poseur" || row.contender == "poseur, 500 rules");
-    println!("\n| {workload} | GB/s | the tagger is × as fast |\n|---|---|---|");
+    let rows = contenders.iter().zip(times);
+    let rows = rows.map(|(contender, mut times)| Row {
+        workload,
+        contender: contender.name,
+        rate: contender.bytes as f64 / median(&mut times).as_secs_f64(),
+    });
+    let rows: Vec<Row> = rows.collect();
+    let taggers = ["poseur", "poseur, 500 rules"];
+    let tagger = rows.iter().find(|row| taggers.contains(&row.contender));
+    println!("\n| {workload} | GB/s | the tagger is so many times as fast |\n|---|---|---|");
     for row in &rows {
         let times = tagger.map_or(f64::NAN, |tagger| tagger.rate / row.rate);
         println!("| {} | {:.3} | {times:.2} |", row.contender, row.rate / 1e9);
     }
-    rows
+    Ok(rows)
 }
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -108,7 +128,7 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-/// Prints which targets are met, of those that were measured.
+/// Prints which targets are met.
 fn judge(rows: &[Row]) {
     let rate = |workload, contender| {
         let mut rows = rows.iter();
@@ -116,48 +136,41 @@ fn judge(rows: &[Row]) {
         row.map(|row| row.rate)
     };
     println!("\n| target | at least | measured | |\n|---|---|---|---|");
-    for Target {
-        what,
-        least,
-        workload,
-        tagger,
-        than,
-    } in TARGETS
-    {
-        let figure = match than {
-            Some(than) => rate(workload, tagger)
-                .zip(rate(workload, than))
-                .map(|(ours, theirs)| ours / theirs),
-            None => rate(workload, tagger).map(|rate| rate / 1e9),
-        };
-        let verdict = match figure {
-            None => "not measured".to_owned(),
-            Some(figure) => {
-                let verdict = if figure >= least { "met" } else { "MISSED" };
-                format!("{figure:.2} | {verdict}")
+    for target in TARGETS {
+        let ours = rate(target.workload, target.tagger);
+        let (unit, figure) = match target.than {
+            Some(than) => {
+                let both = ours.zip(rate(target.workload, than));
+                (" ×", both.map(|(ours, theirs)| ours / theirs))
             }
+            None => (" GB/s", ours.map(|rate| rate / 1e9)),
         };
-        let unit = if than.is_some() { "×" } else { "GB/s" };
-        match figure {
-            None => println!("| {what} | {least} {unit} | | {verdict} |"),
-            Some(_) => println!("| {what} | {least} {unit} | {verdict} |"),
-        }
+        let (figure, verdict) = match figure {
+            None => (String::new(), "not measured"),
+            Some(figure) if figure < target.least => (format!("{figure:.2}{unit}"), "MISSED"),
+            Some(figure) => (format!("{figure:.2}{unit}"), "met"),
+        };
+        let Target { what, least, .. } = target;
+        println!("| {what} | {least}{unit} | {figure} | {verdict} |");
     }
 }
 
 /// The lines of all files.
-fn read(files: &[PathBuf]) -> std::io::Result<Vec<u8>> {
+fn read(files: &[PathBuf]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     for path in files {
-        let file = fs::File::open(path)?;
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            flate2::read::MultiGzDecoder::new(file).read_to_end(&mut out)?;
-        } else {
-            fs::File::read_to_end(&mut { file }, &mut out)?;
-        }
+        let packed = path.extension().is_some_and(|extension| extension == "gz");
+        let read = File::open(path).and_then(|mut file| match packed {
+            true => MultiGzDecoder::new(file).read_to_end(&mut out),
+            false => file.read_to_end(&mut out),
+        });
+        read.map_err(|error| format!("{}: {error}", path.display()))?;
         if !out.is_empty() && !out.ends_with(b"\n") {
             out.push(b'\n');
         }
+    }
+    if out.is_empty() {
+        return Err("the files of records are empty".to_owned());
     }
     Ok(out)
 }

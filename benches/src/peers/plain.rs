@@ -15,6 +15,8 @@ pub trait Plain: Tree {
     fn as_text(&self) -> Option<&str>;
     /// The truth value, if it is one.
     fn as_truth(&self) -> Option<bool>;
+    /// The number, if it is a whole one.
+    fn as_number(&self) -> Option<i64>;
     /// Whether a text at or below this satisfies a test.
     fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool;
 }
@@ -53,12 +55,26 @@ pub const OLDEST: &str = "2026-10-21T12:00:00";
 
 /// Rule B on a streamed record.
 pub fn rule_b(record: &mut impl Plain) -> bool {
+    let time = record
+        .get("properties")
+        .and_then(|row| row.get("Timestamp"));
+    time.and_then(Plain::as_text) > Some(OLDEST) && rule_b_whenever(record)
+}
+
+/// The same without its limit of thirty days.
+pub fn rule_b_whenever(record: &mut impl Plain) -> bool {
     let Some(row) = record.get("properties") else {
         return false;
     };
-    row.get("IsExternalThread").and_then(Plain::as_truth) == Some(true)
-        && row.get("Timestamp").and_then(Plain::as_text) > Some(OLDEST)
-        && row.get("RecipientDetails").is_some_and(is_posing)
+    // Some exporters write truth values as texts or numbers.
+    let is_external = row.get("IsExternalThread").is_some_and(|flag| {
+        let spelled = || {
+            flag.as_text()
+                .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        };
+        flag.as_truth() == Some(true) || flag.as_number() == Some(1) || spelled()
+    });
+    is_external && row.get("RecipientDetails").is_some_and(is_posing)
 }
 
 /// Whether the recipients hold both words of a pair, wherever.
@@ -118,6 +134,10 @@ impl Plain for Value {
 
     fn as_truth(&self) -> Option<bool> {
         self.as_bool()
+    }
+
+    fn as_number(&self) -> Option<i64> {
+        self.as_i64()
     }
 
     fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {

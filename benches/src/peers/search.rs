@@ -10,26 +10,12 @@ use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES};
 use regex::bytes::Regex;
 
 use crate::contender::Contender;
+use crate::parts::lines_hit;
 use crate::traffic::{Traffic, lines};
 
-/// How many lines a search finds: after a hit it goes on with the next line.
-fn count(bytes: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> u64 {
-    let (mut rest, mut found) = (bytes, 0);
-    while let Some(hit) = find(rest) {
-        found += 1;
-        let end = memchr::memchr(b'\n', &rest[hit..]).map_or(rest.len(), |end| hit + end + 1);
-        rest = &rest[end..];
-    }
-    found
-}
-
-/// The same, line by line, in the plainest way.
-fn holding(bytes: &[u8], literals: &[&str]) -> u64 {
-    let holds = |line: &&[u8]| {
-        let mut literals = literals.iter();
-        literals.any(|literal| memmem::find(line, literal.as_bytes()).is_some())
-    };
-    lines(bytes).filter(holds).count() as u64
+/// How many lines hold something, by a plain test of each.
+fn count_plainly(bytes: &[u8], holds: impl Fn(&[u8]) -> bool) -> u64 {
+    lines(bytes).filter(|line| holds(line)).count() as u64
 }
 
 /// `regex`: lines with the member that sets the rule's records apart.
@@ -38,9 +24,21 @@ fn holding(bytes: &[u8], literals: &[&str]) -> u64 {
 /// If the pattern is none.
 pub fn regex(traffic: &Arc<Traffic>, key: &str, value: &str) -> Contender {
     let regex = Regex::new(&format!(r#""{key}":\s*{value}"#)).expect("a regular expression");
-    let answer = holding(&traffic.bytes, &[&format!("\"{key}\":{value}")]);
+    let key = format!("\"{key}\":");
+    let answer = count_plainly(&traffic.bytes, |line| {
+        let mut hits = memmem::find_iter(line, &key);
+        hits.any(|hit| {
+            line[hit + key.len()..]
+                .trim_ascii_start()
+                .starts_with(value.as_bytes())
+        })
+    });
     let own = traffic.clone();
-    let run = move || count(&own.bytes, |bytes| regex.find(bytes).map(|hit| hit.start()));
+    let run = move || {
+        lines_hit(&own.bytes, |from| {
+            Some(regex.find_at(&own.bytes, from)?.start())
+        })
+    };
     let name = "regex, only finds lines with the operation";
     Contender::new(name, traffic.bytes.len(), answer, run)
 }
@@ -66,13 +64,17 @@ pub fn witnesses(traffic: &Arc<Traffic>, literals: &[String]) -> Contender {
 }
 
 fn automaton(name: &'static str, traffic: &Arc<Traffic>, words: &[&str]) -> Contender {
-    let answer = holding(&traffic.bytes, words);
+    let answer = count_plainly(&traffic.bytes, |line| {
+        let mut words = words.iter();
+        words.any(|word| memmem::find(line, word.as_bytes()).is_some())
+    });
     let automaton = AhoCorasick::new(words).expect("an automaton");
     let own = traffic.clone();
-    let run = move || {
-        count(&own.bytes, |bytes| {
-            automaton.find(bytes).map(|hit| hit.start())
-        })
+    let find = move |from| {
+        let hit = automaton.find(&own.bytes[from..])?;
+        Some(from + hit.start())
     };
+    let run_on = traffic.clone();
+    let run = move || lines_hit(&run_on.bytes, &find);
     Contender::new(name, traffic.bytes.len(), answer, run)
 }

@@ -51,6 +51,10 @@ impl Plain for Value {
         self.as_bool()
     }
 
+    fn as_number(&self) -> Option<i64> {
+        self.as_i64()
+    }
+
     fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
         match self.get_type() {
             JsonType::String => self.as_str().is_some_and(test),
