@@ -3,6 +3,7 @@
 use poseur_matcher::found::Found;
 use poseur_matcher::paths::{PathId, Paths};
 use poseur_matcher::record::Record;
+use poseur_tagger::candidates::Candidates;
 use poseur_tagger::json::document::{Document, Pool};
 use poseur_tagger::json::index::Index;
 
@@ -14,6 +15,16 @@ pub fn lines_hit(bytes: &[u8], next: impl Fn(usize) -> Option<usize>) -> u64 {
         found += 1;
         let end = memchr::memchr(b'\n', &bytes[hit..]);
         from = end.map_or(bytes.len(), |end| hit + end + 1);
+    }
+    found
+}
+
+/// How many lines the candidate search stops at.
+pub fn candidates(search: &Candidates, bytes: &[u8]) -> u64 {
+    let (mut from, mut found) = (0, 0);
+    while let Some(line) = search.next(bytes, from).line {
+        found += 1;
+        from = line.end + 1;
     }
     found
 }

@@ -97,7 +97,7 @@ impl Job {
         self.tagger.counts().matched - before
     }
 
-    /// The same as [`Job::tag`], but answers how many records were walked.
+    /// The same as [`Job::tag`], but answers how many lines were walked.
     pub fn walk(&mut self, bytes: &[u8]) -> u64 {
         let before = self.tagger.counts().candidates;
         self.tag(bytes);
@@ -118,14 +118,6 @@ pub(crate) fn copies(traffic: &Arc<Traffic>) -> Contender {
     let run = move || job.tag_and_copy(&own.bytes);
     let (bytes, answer) = (traffic.bytes.len(), traffic.matches());
     Contender::new("poseur, output copied", bytes, answer, run)
-}
-
-/// The tagger on traffic that it must walk all of: answers how many records it has walked.
-pub(crate) fn walks(traffic: &Arc<Traffic>) -> Contender {
-    let (mut job, own) = (Job::new(tagger()), traffic.clone());
-    let run = move || job.walk(&own.bytes);
-    let (bytes, answer) = (traffic.bytes.len(), traffic.truths.lines);
-    Contender::new("poseur", bytes, answer, run)
 }
 
 /// Two taggers on a thread each, which take the chunks in turn.

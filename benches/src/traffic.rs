@@ -44,11 +44,10 @@ impl Traffic {
         Traffic::new(config, bytes)
     }
 
-    /// Teams audit records that are all `ChatCreated`; none matches.
+    /// Teams audit records that are all `ChatCreated`; 0.1 % match.
     pub fn all_candidates(bytes: usize) -> Traffic {
         let mut config = teams(Shape::O365, 0.05);
         config.candidate_rate = Some(1.0);
-        config.match_rate = 0.0;
         Traffic::new(config, bytes)
     }
 

@@ -78,7 +78,7 @@ pub const WORKLOADS: [Workload; 11] = [
         contenders: |sizes| {
             let (traffic, task) = rule_a(sizes, Dress::Bare, Traffic::all_candidates);
             let mut all = limits(&traffic);
-            all.push(poseur::walks(&traffic));
+            all.push(poseur::tags("poseur", &traffic, &[]));
             all.push(poseur::two_threads(&traffic));
             all.extend(peers_a(&task));
             all
