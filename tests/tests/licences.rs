@@ -21,7 +21,13 @@ fn metadata(root: &Path) -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let run = |more: &[&str]| -> Output {
         let mut command = Command::new(&cargo);
-        command.args(["metadata", "--format-version", "1", "--locked", "--all-features"]);
+        command.args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--all-features",
+        ]);
         command.args(more).current_dir(root).output().unwrap()
     };
     let mut output = run(&["--offline"]);
