@@ -132,7 +132,7 @@ impl Bench<'_> {
                 answer.kept as f64 / (others.max(1)) as f64
             });
             let factor = whole.bytes as f64 / input.bytes as f64;
-            if usage.wall * factor > self.settings.patience {
+            if factor <= 1.0 || usage.wall * factor > self.settings.patience {
                 break;
             }
         }

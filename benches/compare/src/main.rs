@@ -159,7 +159,12 @@ fn compare(arguments: Arguments) -> Result<bool, Error> {
         } else {
             arguments.megabytes
         };
-    let slice = arguments.slice.map_or(bytes / 5, |slice| slice * 1_000_000);
+    let slice = match arguments.slice {
+        Some(slice) => slice * 1_000_000,
+        // Who answers right must have found more than a few records.
+        None if arguments.quick => bytes,
+        None => bytes / 5,
+    };
     let settings = Settings {
         source: match arguments.input.is_empty() {
             true => Source::Teams,

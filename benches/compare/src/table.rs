@@ -13,7 +13,7 @@ pub fn markdown(results: &Results) -> String {
     let _ = writeln!(
         text,
         "{}. {}. {}: {} MB, {} records, {} of them matching; slow tools (marked *) get the first {} MB. \
-         Input and output in {}. Medians of {} rounds, in each of which every tool ran once.\n",
+         Input and output in {}. {}.\n",
         results.date,
         results.machine.text(),
         results.traffic,
@@ -22,7 +22,10 @@ pub fn markdown(results: &Results) -> String {
         results.whole.matching,
         megabytes(results.slice.bytes),
         results.place,
-        results.rounds,
+        match results.rounds {
+            1 => "One round".to_owned(),
+            rounds => format!("Medians of {rounds} rounds, in each of which every tool ran once"),
+        },
     );
     text.push_str(
         "| tool | does | CPU s per GB | CPU, poseur = 1 | GB/s | time, cat = 1 | peak memory | others kept |\n\
