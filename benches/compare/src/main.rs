@@ -59,6 +59,8 @@ struct Arguments {
     poseur: Option<PathBuf>,
 
     /// Where input and outputs are put and deleted again [default: /dev/shm if it has room, or the temporary folder]
+    ///
+    /// A run that is interrupted leaves its folder, poseur-compare-*, there.
     #[arg(long, value_name = "FOLDER")]
     place: Option<PathBuf>,
 
