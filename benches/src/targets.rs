@@ -39,7 +39,7 @@ const MEMCPY: Option<&str> = Some("memcpy");
 pub const REAL_RECORDS: &str = "real records";
 
 /// All of them that are about memory.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 12] = [
     target(
         "Teams, 1 % candidates, vs memcpy",
         0.55,
@@ -67,13 +67,6 @@ pub const TARGETS: [Target; 13] = [
         "message events",
         POSEUR,
         MEMCPY,
-    ),
-    target(
-        "MessageEvents vs the VRL program",
-        40.0,
-        "message events",
-        POSEUR,
-        Some("vrl, parse, run, write matches"),
     ),
     target(
         "all records candidates",
