@@ -16,7 +16,7 @@ const USAGE: &str = "usage: instructions check|update|run PATH";
 const UPDATE: &str = "cargo run --release -p poseur-benches --bin instructions -- update";
 
 /// How much more or less than what is written down is taken, in percent. Two runs of the same program
-/// differ by less than a thousandth; what is left is for the other neighbours in memory and for the C library's
+/// differ by about a thousandth; what is left is for the other neighbours in memory and for the C library's
 /// choice of `memcpy` on another processor.
 const TOLERANCE: f64 = 2.0;
 

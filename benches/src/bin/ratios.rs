@@ -18,7 +18,7 @@ use poseur_benches::{Contender, Sizes, WORKLOADS};
 /// Measures the tagger, its limits and its peers in memory, in turns, and compares the medians.
 #[derive(Parser)]
 struct Arguments {
-    /// Less traffic and fewer rounds: less than a minute without the heavy peers
+    /// Less traffic and fewer rounds: less than a minute
     #[arg(long)]
     quick: bool,
     /// How many turns everybody gets
