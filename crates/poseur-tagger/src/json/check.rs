@@ -7,6 +7,8 @@ use poseur_matcher::json::specials;
 use poseur_matcher::number;
 use poseur_matcher::record::{MAX_DEPTH, Unreadable};
 
+use super::index::Index;
+
 /// Checks a document that is one JSON value with nothing but white space around it.
 ///
 /// The grammar is RFC 8259's, with two allowances for what logs hold: bytes from 0x80 up may stand
@@ -16,12 +18,25 @@ use poseur_matcher::record::{MAX_DEPTH, Unreadable};
 /// [`Unreadable::Truncated`] if the document ends too early, [`Unreadable::TooDeep`] past
 /// [`MAX_DEPTH`], [`Unreadable::Broken`] otherwise.
 pub fn check(text: &[u8]) -> Result<(), Unreadable> {
-    Check { text, at: 0 }.document()
+    let plain = None;
+    Check { text, at: 0, plain }.document()
+}
+
+/// The same, of a document that begins at `start` of what is indexed: strings of which the index says that
+/// nothing in them is special are passed over.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_indexed(text: &[u8], start: usize, index: &Index) -> Result<(), Unreadable> {
+    let plain = index.has_plain_strings().then_some((index, start));
+    Check { text, at: 0, plain }.document()
 }
 
 struct Check<'a> {
     text: &'a [u8],
     at: usize,
+    /// The index, if there are plain strings only, and where the text begins in what it indexes.
+    plain: Option<(&'a Index, usize)>,
 }
 
 impl Check<'_> {
@@ -115,6 +130,11 @@ impl Check<'_> {
     /// The rest of a string, after its opening quote.
     #[inline]
     fn string(&mut self) -> Result<(), Unreadable> {
+        if let Some((index, start)) = self.plain {
+            let close = index.next_quote(start + self.at);
+            self.at = close.ok_or(Unreadable::Truncated)? + 1 - start;
+            return Ok(());
+        }
         loop {
             self.skip_plain();
             match self.next()? {
@@ -214,6 +234,10 @@ mod tests {
             ("+1", Err(Broken)),
         ] {
             assert_eq!(check(text.as_bytes()), expected, "{text}");
+            let mut index = Index::default();
+            index.build(format!("  {text}").as_bytes());
+            let indexed = check_indexed(text.as_bytes(), 2, &index);
+            assert_eq!(indexed, expected, "{text}, indexed");
         }
         assert_eq!(check(b"\"\xff\xfe\x80\""), Ok(()));
         assert_eq!(check(b"\xff"), Err(Broken));

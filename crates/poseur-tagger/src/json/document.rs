@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use memchr::memchr;
+use memchr::memmem::Finder;
 use poseur_matcher::found::Found;
 use poseur_matcher::json::escape;
 use poseur_matcher::paths::{PathId, Paths};
 use poseur_matcher::record::{Handle, Kind, MAX_DEPTH, Record, Unreadable};
 
-use super::check::check;
+use super::check::{check, check_indexed};
 use super::index::Index;
 use super::text;
 
@@ -85,7 +86,21 @@ impl<'a> Document<'a> {
     /// # Errors
     /// If it is not readable.
     pub fn check(&self) -> Result<(), Unreadable> {
-        check(&self.bytes[self.root.start..self.root.end])
+        let Handle { start, end } = self.root;
+        check_indexed(&self.bytes[start..end], start, self.index)
+    }
+
+    /// Whether a key may be in an object: one that does not stand there as it is, and cannot be
+    /// spelled with escapes, is not.
+    pub fn may_have_key(&self, object: Handle, key: &Finder<'_>) -> bool {
+        let text = &self.bytes[object.start..object.end];
+        self.index.has_backslashes() || key.find(text).is_some()
+    }
+
+    /// Whether an object has no members.
+    pub fn is_empty_object(&self, object: Handle) -> bool {
+        let inside = &self.bytes[object.start + 1..object.end];
+        inside.iter().find(|&&byte| !is_space(byte)) == Some(&b'}')
     }
 
     /// Visits the members of an object: decoded key, position of the key's opening quote, value.
@@ -442,6 +457,12 @@ impl Record for Document<'_> {
     }
 
     fn write_json(&self, value: Handle, out: &mut Vec<u8>) {
+        let written = &self.bytes[value.start..value.end];
+        let escapes = || self.index.has_backslashes() && memchr(b'\\', written).is_some();
+        if !self.index.has_spaces() && !escapes() {
+            // Nothing is to be left out or spelled in another way.
+            return out.extend_from_slice(written);
+        }
         let mut scratch = self.pool.keys.borrow_mut().pop().unwrap_or_default();
         for token in self.tokens(value) {
             match token {

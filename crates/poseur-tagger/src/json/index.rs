@@ -34,6 +34,8 @@ impl Block {
 pub struct Index {
     blocks: Vec<Block>,
     backslashes: bool,
+    spaces: bool,
+    controls: bool,
     open_string: bool,
 }
 
@@ -46,6 +48,10 @@ struct Carry {
     in_string: u64,
     /// Any backslash so far.
     backslashes: u64,
+    /// Any white space outside strings so far.
+    spaces: u64,
+    /// Any control character in a string so far.
+    controls: u64,
 }
 
 /// Raw maps of 64 bytes, before strings are taken into account.
@@ -56,6 +62,10 @@ struct Raw {
     opens: u64,
     closes: u64,
     dots: u64,
+    /// Spaces and control characters.
+    blanks: u64,
+    /// Spaces.
+    spaces: u64,
 }
 
 impl Index {
@@ -80,18 +90,23 @@ impl Index {
         prefix_xor: impl Fn(u64) -> u64,
     ) {
         self.blocks.clear();
-        self.blocks.reserve(text.len() / 64 + 1);
+        self.blocks.reserve(text.len() / 64 + 2);
         let mut carry = Carry::default();
         let (chunks, rest) = text.as_chunks::<64>();
         for chunk in chunks {
             self.blocks.push(block(raw(chunk), &mut carry, &prefix_xor));
         }
         if !rest.is_empty() {
-            let mut last = [b' '; 64];
+            // Nothing that any map tells of.
+            let mut last = [b'_'; 64];
             last[..rest.len()].copy_from_slice(rest);
             self.blocks.push(block(raw(&last), &mut carry, &prefix_xor));
         }
+        // So that there is always a next block to look into.
+        self.blocks.push(Block::default());
         self.backslashes = carry.backslashes != 0;
+        self.spaces = carry.spaces != 0;
+        self.controls = carry.controls != 0;
         self.open_string = carry.in_string != 0;
     }
 
@@ -99,6 +114,18 @@ impl Index {
     #[inline]
     pub fn has_backslashes(&self) -> bool {
         self.backslashes
+    }
+
+    /// Whether there is white space (or a control character) outside strings.
+    #[inline]
+    pub fn has_spaces(&self) -> bool {
+        self.spaces
+    }
+
+    /// Whether no string holds a backslash or a control character: each is then valid as it stands.
+    #[inline]
+    pub fn has_plain_strings(&self) -> bool {
+        !self.backslashes && !self.controls
     }
 
     /// Whether the document ends inside a string.
@@ -112,12 +139,26 @@ impl Index {
         if from >= to {
             return false;
         }
-        let (first, last) = (from / 64, (to - 1) / 64);
-        let after_first = self.blocks[first].marks() & (!0 << (from % 64));
-        if first == last {
-            return after_first & (!0 >> (63 - (to - 1) % 64)) != 0;
+        let first = from / 64;
+        let marks = self.window(from, Block::marks);
+        match to - from {
+            // Most keys are so short, and whether one runs on into the next block is anybody's guess.
+            length @ 1..64 => marks & ((1 << length) - 1) != 0,
+            64 => marks != 0,
+            _ => marks != 0 || self.has_marks_across(first, to),
         }
-        after_first != 0 || self.has_marks_across(first, to)
+    }
+
+    /// A map from one byte on: its next 64 bits.
+    #[inline(always)]
+    fn window(&self, from: usize, map: impl Fn(&Block) -> u64) -> u64 {
+        match self.blocks.get(from / 64..from / 64 + 2) {
+            Some([block, next]) => {
+                let bits = u128::from(map(next)) << 64 | u128::from(map(block));
+                (bits >> (from % 64)) as u64
+            }
+            _ => 0,
+        }
     }
 
     #[inline(never)]
@@ -132,15 +173,20 @@ impl Index {
     /// Position of the first string delimiter at or after `from`.
     #[inline]
     pub fn next_quote(&self, from: usize) -> Option<usize> {
-        let mut at = from / 64;
-        let mut quotes = self.blocks.get(at)?.quotes & (!0 << (from % 64));
-        loop {
-            if quotes != 0 {
-                return Some(at * 64 + quotes.trailing_zeros() as usize);
-            }
-            at += 1;
-            quotes = self.blocks.get(at)?.quotes;
+        // Most strings end within 64 bytes, but whether in this block is anybody's guess.
+        let quotes = self.window(from, |block| block.quotes);
+        if quotes != 0 {
+            return Some(from + quotes.trailing_zeros() as usize);
         }
+        self.next_quote_beyond(from / 64 + 1)
+    }
+
+    #[inline(never)]
+    fn next_quote_beyond(&self, block: usize) -> Option<usize> {
+        let blocks = self.blocks.iter().enumerate().skip(block);
+        let mut with_quotes = blocks.filter(|(_, block)| block.quotes != 0);
+        let (at, block) = with_quotes.next()?;
+        Some(at * 64 + block.quotes.trailing_zeros() as usize)
     }
 
     /// Position just after the bracket that closes the one at `open`.
@@ -184,6 +230,8 @@ fn block(raw: Raw, carry: &mut Carry, prefix_xor: impl Fn(u64) -> u64) -> Block 
     // A set bit from each opening quote up to the byte before the closing one.
     let in_string = prefix_xor(quotes) ^ carry.in_string;
     carry.in_string = ((in_string as i64) >> 63) as u64;
+    carry.spaces |= raw.blanks & !in_string;
+    carry.controls |= raw.blanks & !raw.spaces & in_string;
     Block {
         quotes,
         opens: raw.opens & !in_string,
@@ -226,6 +274,8 @@ mod portable {
             opens: map(|byte| byte == b'{' || byte == b'['),
             closes: map(|byte| byte == b'}' || byte == b']'),
             dots: map(|byte| byte == b'.'),
+            blanks: map(|byte| byte <= b' '),
+            spaces: map(|byte| byte == b' '),
         }
     }
 
@@ -269,6 +319,8 @@ mod avx2 {
             opens: bits(equal(low_folded, b'{'), equal(high_folded, b'{')),
             closes: bits(equal(low_folded, b'}'), equal(high_folded, b'}')),
             dots: bits(equal(low, b'.'), equal(high, b'.')),
+            blanks: bits(at_most(low, b' '), at_most(high, b' ')),
+            spaces: bits(equal(low, b' '), equal(high, b' ')),
         }
     }
 
@@ -276,6 +328,13 @@ mod avx2 {
     #[inline]
     fn equal(bytes: __m256i, byte: u8) -> __m256i {
         _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8))
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn at_most(bytes: __m256i, most: u8) -> __m256i {
+        let most = _mm256_set1_epi8(most as i8);
+        _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, most), bytes)
     }
 
     #[target_feature(enable = "avx2")]
@@ -347,6 +406,20 @@ mod tests {
             assert_eq!(bits(index, |b| b.closes), closes);
             assert_eq!(index.ends_in_string(), quotes.len() % 2 == 1);
             assert_eq!(index.has_backslashes(), text.contains(&b'\\'));
+            let inside = |at: usize| quotes.iter().filter(|&&quote| quote < at).count() % 2 == 1;
+            let is_quote = |at: usize| quotes.contains(&at);
+            let mut numbered = text.iter().enumerate();
+            let outside = |at: usize| !inside(at) && !is_quote(at);
+            assert_eq!(
+                index.has_spaces(),
+                numbered.any(|(at, &byte)| byte <= b' ' && outside(at))
+            );
+            let mut numbered = text.iter().enumerate();
+            let control = numbered.any(|(at, &byte)| byte < b' ' && inside(at));
+            assert_eq!(
+                index.has_plain_strings(),
+                !text.contains(&b'\\') && !control
+            );
         }
         for (from, to) in (0..text.len())
             .flat_map(|from| [(from, from + 1), (from, text.len()), (from / 2, from)])
@@ -392,7 +465,7 @@ mod tests {
         #[test]
         fn agrees_with_the_plain_reading(
             text in proptest::collection::vec(
-                prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'.'), Just(b'x'), any::<u8>()],
+                prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'.'), Just(b'x'), Just(b' '), any::<u8>()],
                 0..300,
             )
         ) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use memchr::memmem::Finder;
 use poseur_matcher::Verdict;
 use poseur_matcher::found::Found;
 use poseur_matcher::paths::{PathId, Paths};
@@ -24,6 +25,8 @@ pub struct Edit {
 #[derive(Debug)]
 pub struct Splicer {
     tag: TagWriter,
+    /// Finds the tag's key.
+    key: Finder<'static>,
     /// For the `ecs` style: what may collide.
     paths: Paths,
     tags: PathId,
@@ -48,6 +51,7 @@ impl Splicer {
         let fields = fields.collect();
         paths.finish();
         Splicer {
+            key: Finder::new(tag.key.as_bytes()).into_owned(),
             tag,
             found: Found::new(paths.len()),
             text: Vec::new(),
@@ -75,6 +79,16 @@ impl Splicer {
         }
         let first = edits.len();
         let mut empty = true;
+        if !document.may_have_key(root, &self.key) {
+            let start = made.len();
+            if !document.is_empty_object(root) {
+                made.push(b',');
+            }
+            self.tag.key(made);
+            self.tag.value(verdict, made);
+            edits.push(insertion(root.end - 1, start..made.len()));
+            return Ok(());
+        }
         document.members(root, |key, _, value| {
             empty = false;
             if key == self.tag.key.as_bytes() {
