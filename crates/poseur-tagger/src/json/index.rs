@@ -75,8 +75,11 @@ impl Index {
         if std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("pclmulqdq")
         {
-            // SAFETY: the processor has the two features the function is compiled for.
-            unsafe { avx2::build(self, text) };
+            // SAFETY: the processor has the features the functions are compiled for.
+            match std::arch::is_x86_feature_detected!("avx512bw") {
+                true => unsafe { avx512::build(self, text) },
+                false => unsafe { avx2::build(self, text) },
+            }
             return;
         }
         self.build_with(text, portable::raw, portable::prefix_xor);
@@ -349,10 +352,42 @@ mod avx2 {
 
     #[target_feature(enable = "pclmulqdq")]
     #[inline]
-    fn prefix_xor(bits: u64) -> u64 {
+    pub fn prefix_xor(bits: u64) -> u64 {
         let bits = _mm_set_epi64x(0, bits as i64);
         let ones = _mm_set1_epi8(-1);
         _mm_cvtsi128_si64(_mm_clmulepi64_si128(bits, ones, 0)) as u64
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{Index, Raw, avx2};
+
+    /// [`Index::build`] with 64-byte vectors, whose comparisons give the maps themselves.
+    #[target_feature(enable = "avx2,avx512bw,pclmulqdq")]
+    pub fn build(index: &mut Index, text: &[u8]) {
+        index.build_with(text, |bytes| raw(bytes), |bits| avx2::prefix_xor(bits));
+    }
+
+    #[target_feature(enable = "avx512bw")]
+    #[inline]
+    fn raw(bytes: &[u8; 64]) -> Raw {
+        // SAFETY: the pointer is to 64 bytes; the load needs no alignment.
+        let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+        let equal = |bytes, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+        // As in the other one: brackets differ in this bit alone.
+        let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+        Raw {
+            quotes: equal(bytes, b'"'),
+            backslashes: equal(bytes, b'\\'),
+            opens: equal(folded, b'{'),
+            closes: equal(folded, b'}'),
+            dots: equal(bytes, b'.'),
+            blanks: _mm512_cmple_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
+            spaces: equal(bytes, b' '),
+        }
     }
 }
 
@@ -400,7 +435,18 @@ mod tests {
         fast.build(text);
         let mut portable = Index::default();
         portable.build_with(text, portable::raw, portable::prefix_xor);
-        for index in [&fast, &portable] {
+        let mut middle = Index::default();
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("pclmulqdq")
+        {
+            // SAFETY: the processor has the two features the function is compiled for.
+            unsafe { avx2::build(&mut middle, text) };
+        }
+        if middle.blocks.is_empty() {
+            middle.build(text);
+        }
+        for index in [&fast, &portable, &middle] {
             assert_eq!(bits(index, |b| b.quotes), quotes);
             assert_eq!(bits(index, |b| b.opens), opens);
             assert_eq!(bits(index, |b| b.closes), closes);
