@@ -100,10 +100,11 @@ pub fn find(pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
 }
 
 fn find_with(vectors: Vectors, pairs: &[Pair], text: &[u8], from: usize) -> Outcome {
-    // SAFETY: the processor has the features the functions are compiled for.
+    // `vectors` is at most what the processor has.
     let Searched { hit, lines, at } = match vectors {
         Vectors::None => Searched::nothing(from),
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX2 and POPCNT, which the function is compiled for.
         Vectors::Avx2 => unsafe {
             match pairs {
                 [a] => avx2::find([a], text, from),
@@ -114,6 +115,7 @@ fn find_with(vectors: Vectors, pairs: &[Pair], text: &[u8], from: usize) -> Outc
             }
         },
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: the processor has AVX-512BW and POPCNT, which the function is compiled for.
         Vectors::Avx512 => unsafe {
             match pairs {
                 [a] => avx512::find([a], text, from),

@@ -75,10 +75,12 @@ impl Index {
         if std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("pclmulqdq")
         {
-            // SAFETY: the processor has the features the functions are compiled for.
-            match std::arch::is_x86_feature_detected!("avx512bw") {
-                true => unsafe { avx512::build(self, text) },
-                false => unsafe { avx2::build(self, text) },
+            if std::arch::is_x86_feature_detected!("avx512bw") {
+                // SAFETY: the processor has the three features the function is compiled for.
+                unsafe { avx512::build(self, text) };
+            } else {
+                // SAFETY: the processor has the two features the function is compiled for.
+                unsafe { avx2::build(self, text) };
             }
             return;
         }
