@@ -166,6 +166,18 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The condition itself if it is the only one, else all of them joined.
+    pub(crate) fn one_or(
+        parts: impl IntoIterator<Item = Condition>,
+        join: fn(Vec<Condition>) -> Condition,
+    ) -> Condition {
+        let mut parts: Vec<Condition> = parts.into_iter().collect();
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => join(parts),
+        }
+    }
+
     /// Levels of it, itself included.
     pub fn depth(&self) -> usize {
         1 + match self {

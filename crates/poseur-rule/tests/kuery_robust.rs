@@ -35,18 +35,6 @@ id = "T1566"
 field_names = ["user.email"]
 "#;
 
-fn depth(condition: &Condition) -> usize {
-    1 + match condition {
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(depth).max().unwrap_or(0),
-        Condition::Not(inner)
-        | Condition::Named(_, inner)
-        | Condition::Nested {
-            condition: inner, ..
-        } => depth(inner),
-        Condition::Test(_) => 0,
-    }
-}
-
 fn read_file(text: &str) {
     let documents = elastic::read("t.toml", text, &TYPES);
     assert_eq!(
@@ -68,14 +56,14 @@ fn read_file(text: &str) {
         assert!(whole == (error.place.column == 0), "{error}");
     }
     for rule in &documents.rules {
-        assert!(depth(&rule.condition) <= MAX_DEPTH);
+        assert!(rule.condition.depth() <= MAX_DEPTH);
     }
 }
 
 fn read_query(query: &str) -> bool {
     match elastic::condition(query, &TYPES) {
         Ok(condition) => {
-            assert!(depth(&condition) <= MAX_DEPTH, "{}", depth(&condition));
+            assert!(condition.depth() <= MAX_DEPTH, "{}", condition.depth());
             true
         }
         Err((at, reason)) => {

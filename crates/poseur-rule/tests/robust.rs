@@ -25,20 +25,8 @@ fn read(text: &str) {
         "silence is no answer"
     );
     for rule in &documents.rules {
-        assert!(depth(&rule.condition) <= MAX_DEPTH);
+        assert!(rule.condition.depth() <= MAX_DEPTH);
         check(&rule.condition);
-    }
-}
-
-fn depth(condition: &Condition) -> usize {
-    1 + match condition {
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(depth).max().unwrap_or(0),
-        Condition::Not(inner)
-        | Condition::Named(_, inner)
-        | Condition::Nested {
-            condition: inner, ..
-        } => depth(inner),
-        Condition::Test(_) => 0,
     }
 }
 

@@ -161,7 +161,7 @@ impl Target {
 
     fn networks(&self, networks: Vec<Network>) -> Condition {
         let tests = networks.into_iter().map(Test::Cidr);
-        one_or(tests.map(|test| self.test(test)), Condition::Any)
+        Condition::one_or(tests.map(|test| self.test(test)), Condition::Any)
     }
 
     /// `field: value`. The error says what is wrong with the value.
@@ -252,7 +252,7 @@ impl Target {
                 _ => Words::Fits(Pattern::new(piece)),
             }))
         });
-        one_or(pieces, Condition::Any)
+        Condition::one_or(pieces, Condition::Any)
     }
 }
 
@@ -334,15 +334,4 @@ pub(super) fn shortened(text: &str) -> String {
         short.push('…');
     }
     short.replace(|c: char| c.is_control(), " ")
-}
-
-fn one_or(
-    parts: impl Iterator<Item = Condition>,
-    join: fn(Vec<Condition>) -> Condition,
-) -> Condition {
-    let mut parts: Vec<Condition> = parts.collect();
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => join(parts),
-    }
 }

@@ -2,7 +2,6 @@
 //!
 //! Binding, loosest first: `or`, `and`, `not`, quantifiers (`1 of`, `any of`, `all of`).
 
-use super::detection::one_or;
 use crate::model::{Condition, MAX_DEPTH};
 use crate::yaml::{Node, Reader, closest};
 
@@ -149,7 +148,7 @@ impl<'p> Parser<'p> {
         while self.take("or") {
             parts.push(self.all(depth)?);
         }
-        Ok(one_or(parts, Condition::Any))
+        Ok(Condition::one_or(parts, Condition::Any))
     }
 
     fn all(&mut self, depth: usize) -> Result<Condition, Failure> {
@@ -157,7 +156,7 @@ impl<'p> Parser<'p> {
         while self.take("and") {
             parts.push(self.operand(depth)?);
         }
-        Ok(one_or(parts, Condition::All))
+        Ok(Condition::one_or(parts, Condition::All))
     }
 
     fn operand(&mut self, depth: usize) -> Result<Condition, Failure> {
@@ -254,7 +253,7 @@ impl<'p> Parser<'p> {
             self.refer(at, selection)?;
             parts.push(selection.named());
         }
-        Ok(one_or(parts, join))
+        Ok(Condition::one_or(parts, join))
     }
 
     /// Counts a reference, because each one copies the selection.

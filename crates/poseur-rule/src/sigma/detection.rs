@@ -59,7 +59,7 @@ fn conditions(reader: &mut Reader<'_>, node: &Node, selections: &[Selection]) ->
         .into_iter()
         .filter_map(|(node, text)| condition::parse(reader, node, text, selections))
         .collect();
-    (!parsed.is_empty()).then(|| one_or(parsed, Condition::Any))
+    (!parsed.is_empty()).then(|| Condition::one_or(parsed, Condition::Any))
 }
 
 /// What a selection means: a map is all of its entries, a list is any of its items.
@@ -97,7 +97,7 @@ fn selection(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Condition {
                     }
                 })
                 .collect();
-            one_or(flat(parts), Condition::Any)
+            Condition::one_or(flat(parts), Condition::Any)
         }
         Value::Scalar(scalar) if scalar.is_null() => {
             reader.error(key, format!("the selection `{name}` is empty"));
@@ -126,9 +126,8 @@ fn keyword(reader: &mut Reader<'_>, node: &Node) -> Option<Condition> {
 fn map(reader: &mut Reader<'_>, entries: &[(Node, Node)]) -> Condition {
     let parts = entries
         .iter()
-        .filter_map(|(key, value)| entry(reader, key, value))
-        .collect();
-    one_or(parts, Condition::All)
+        .filter_map(|(key, value)| entry(reader, key, value));
+    Condition::one_or(parts, Condition::All)
 }
 
 /// One field with its modifiers, and the values it may have.
@@ -163,24 +162,13 @@ fn entry(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Option<Condition> 
         _ => vec![modifiers.value(reader, &field, node)?],
     };
     let condition = if modifiers.all {
-        one_or(values, Condition::All)
+        Condition::one_or(values, Condition::All)
     } else {
-        one_or(flat(values), Condition::Any)
+        Condition::one_or(flat(values), Condition::Any)
     };
     Some(if modifiers.negated {
         Condition::Not(Box::new(condition))
     } else {
         condition
     })
-}
-
-/// The condition itself if it is the only one, else all of them joined.
-pub(super) fn one_or(
-    mut parts: Vec<Condition>,
-    join: fn(Vec<Condition>) -> Condition,
-) -> Condition {
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => join(parts),
-    }
 }

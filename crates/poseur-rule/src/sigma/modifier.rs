@@ -1,6 +1,5 @@
 //! The modifiers behind a field's name, and what they make of its values.
 
-use super::detection::one_or;
 use super::encode::{self, Utf16};
 use super::value;
 use crate::model::{Case, Comparison, Condition, Field, Part, Pattern, Predicate, Relation, Test};
@@ -172,16 +171,13 @@ impl Modifiers {
         };
         match self.tests(field, scalar) {
             Ok(tests) => {
-                let tests = tests
-                    .into_iter()
-                    .map(|test| {
-                        Condition::Test(Predicate {
-                            field: field.clone(),
-                            test,
-                        })
+                let tests = tests.into_iter().map(|test| {
+                    Condition::Test(Predicate {
+                        field: field.clone(),
+                        test,
                     })
-                    .collect();
-                let condition = one_or(tests, Condition::Any);
+                });
+                let condition = Condition::one_or(tests, Condition::Any);
                 let absent = self.kind == Kind::Exists && scalar.as_bool() == Some(false);
                 Some(if absent {
                     Condition::Not(Box::new(condition))
