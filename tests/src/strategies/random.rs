@@ -79,7 +79,12 @@ const PATHS: [&str; 24] = [
 ];
 
 /// Texts that rules ask for and records hold.
-const TEXTS: [&str; 42] = [
+const TEXTS: [&str; 46] = [
+    // Long enough to be witnesses and keywords of confirmations, in several cases.
+    "help desk",
+    "HELP desk team",
+    "the Help Desk",
+    "alpha-beta",
     "x",
     "X",
     "xy",
