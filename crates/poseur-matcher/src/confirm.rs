@@ -28,8 +28,7 @@ pub(crate) fn of(
         schema,
         witnesses,
     };
-    let groups = least(&finder.groups(node)?);
-    (groups.len() <= MOST).then_some(groups)
+    finder.groups(node).map(|groups| least(&groups))
 }
 
 /// The groups that ask for least: what holds a group that asks for more holds one of them.

@@ -91,18 +91,16 @@ impl Plan {
             }
             let own = confirm::of(self, schema, &schema.programs[rule], &chosen);
             for at in speaking {
-                confirmations[at] = match (confirmations[at].take(), &own) {
-                    (Some(mut all), Some(own)) => {
-                        all.extend(
-                            own.iter()
-                                .filter(|group| !all.contains(group))
-                                .cloned()
-                                .collect::<Vec<_>>(),
-                        );
-                        Some(all)
+                match (&mut confirmations[at], &own) {
+                    (Some(all), Some(own)) => {
+                        for group in own {
+                            if !all.contains(group) {
+                                all.push(group.clone());
+                            }
+                        }
                     }
-                    _ => None,
-                };
+                    (confirmation, _) => *confirmation = None,
+                }
             }
         }
         let witnesses = chosen.into_iter().zip(confirmations);

@@ -78,26 +78,16 @@ impl Splicer {
             return self.ecs(document, root, verdict, made, edits);
         }
         let first = edits.len();
-        let mut empty = true;
-        if !document.may_have_key(root, &self.key) {
-            let start = made.len();
-            if !document.is_empty_object(root) {
-                made.push(b',');
-            }
-            self.tag.key(made);
-            self.tag.value(verdict, made);
-            edits.push(insertion(root.end - 1, start..made.len()));
-            return Ok(());
+        if document.may_have_key(root, &self.key) {
+            document.members(root, |key, _, value| {
+                if key == self.tag.key.as_bytes() {
+                    edits.push(Edit {
+                        replaced: value.start..value.end,
+                        made: 0..0,
+                    });
+                }
+            })?;
         }
-        document.members(root, |key, _, value| {
-            empty = false;
-            if key == self.tag.key.as_bytes() {
-                edits.push(Edit {
-                    replaced: value.start..value.end,
-                    made: 0..0,
-                });
-            }
-        })?;
         let start = made.len();
         if edits.len() > first {
             // Every occurrence: which one a reader believes is not ours to know.
@@ -107,7 +97,7 @@ impl Splicer {
             }
             return Ok(());
         }
-        if !empty {
+        if !document.is_empty_object(root) {
             made.push(b',');
         }
         self.tag.key(made);
@@ -145,8 +135,7 @@ impl Splicer {
                 edits.push(insertion(tags.end - 1, start..made.len()));
             }
         }
-        let mut empty = true;
-        document.members(root, |_, _, _| empty = false)?;
+        let mut empty = document.is_empty_object(root);
         let start = made.len();
         let mut separate = |made: &mut Vec<u8>| {
             if !std::mem::take(&mut empty) {
