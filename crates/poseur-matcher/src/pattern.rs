@@ -1,38 +1,72 @@
 //! Text patterns with wildcards, matched against bytes.
 
+use memchr::{memchr_iter, memchr2_iter};
 use poseur_rule::model::{Case, Part, Pattern};
 
 /// Whether a text fits a pattern. Greedy from the left, going back to the last `*`: linear for the
 /// patterns rules have, quadratic at worst.
 pub fn fits(pattern: &Pattern, case: Case, text: &[u8]) -> bool {
-    let parts = pattern.parts();
+    let (mut parts, mut text) = (pattern.parts(), text);
+    // Most texts are told apart by their ends, which need no search.
+    if let [rest @ .., Part::Run, Part::Literal(tail)] = parts {
+        if !ends_with(text, tail.as_bytes(), case) {
+            return false;
+        }
+        text = &text[..text.len() - tail.len()];
+        parts = &parts[..rest.len() + 1];
+    }
     let (mut part, mut at) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     loop {
-        let step = match parts.get(part) {
-            Some(Part::Run) => {
-                retry = Some((part + 1, at));
+        let step = match &parts[part..] {
+            [Part::Run] => return true,
+            [Part::Run, Part::Literal(literal), ..] => {
+                let Some(found) = find(&text[at..], literal.as_bytes(), case) else {
+                    return false;
+                };
+                // The same literal may stand further on, where the rest fits.
+                retry = Some((part, at + found));
+                at += found;
+                part += 1;
+                Some(literal.len())
+            }
+            [Part::Run, ..] => {
+                retry = Some((part, at));
                 part += 1;
                 continue;
             }
-            Some(Part::Literal(literal)) => {
+            [Part::Literal(literal), ..] => {
                 starts_with(&text[at..], literal.as_bytes(), case).then_some(literal.len())
             }
-            Some(Part::One) => (at < text.len()).then(|| character_length(&text[at..])),
-            None => (at == text.len()).then_some(0),
+            [Part::One, ..] => (at < text.len()).then(|| character_length(&text[at..])),
+            [] if at == text.len() => return true,
+            [] => None,
         };
-        match (step, &mut retry) {
-            (Some(_), _) if part == parts.len() => return true,
+        match (step, retry) {
             (Some(length), _) => {
                 at += length;
                 part += 1;
             }
-            (None, Some((after_run, from))) if *from < text.len() => {
+            (None, Some((run, from))) if from < text.len() => {
                 // By characters: a run must not end inside one, of which `?` would take a byte.
-                *from += character_length(&text[*from..]);
-                (part, at) = (*after_run, *from);
+                at = from + character_length(&text[from..]);
+                part = run;
             }
             (None, _) => return false,
+        }
+    }
+}
+
+/// Where a literal first stands in a text. It begins with a whole character, so it is found where a
+/// character of the text begins.
+fn find(text: &[u8], literal: &[u8], case: Case) -> Option<usize> {
+    let first = *literal.first()?;
+    let stands = |&at: &usize| starts_with(&text[at..], literal, case);
+    match case {
+        Case::Exact => memchr_iter(first, text).find(stands),
+        Case::Ascii => {
+            let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+            memchr2_iter(lower, upper, text).find(stands)
         }
     }
 }
@@ -61,12 +95,7 @@ pub fn equal(a: &[u8], b: &[u8], case: Case) -> bool {
 pub fn contains(text: &[u8], needle: &[u8], case: Case) -> bool {
     match case {
         Case::Exact => memchr::memmem::find(text, needle).is_some(),
-        Case::Ascii => {
-            needle.is_empty()
-                || text
-                    .windows(needle.len())
-                    .any(|window| window.eq_ignore_ascii_case(needle))
-        }
+        Case::Ascii => needle.is_empty() || find(text, needle, case).is_some(),
     }
 }
 
