@@ -1,128 +1,119 @@
 //! Confirmation: which lines hold the keywords that a witness needs.
 
-use aho_corasick::{Span, packed};
-use memchr::{memchr2_iter, memmem};
 use poseur_matcher::witness::{Confirmation, Keyword};
 use poseur_rule::model::Case;
 
+use super::nibbles::{LENGTH, Nibbles};
 use super::pairs::commonness;
-use super::search::MOST_PACKED;
-
-/// So many bytes of a keyword in any case are searched for, in all spellings: the vector search knows
-/// no letter case, and looks at no more bytes than this to find a place.
-const SPELLED: usize = 4;
 
 /// Tells whether a line holds all keywords of one of several groups.
 #[derive(Debug, Clone)]
 pub struct Confirmer {
     groups: Vec<Group>,
-    /// Finds where the first keyword of a group may be; `None` if there is no group.
-    search: Option<packed::Searcher>,
+    /// Finds where the first keyword of a group may be.
+    search: Nibbles,
 }
 
 #[derive(Debug, Clone)]
 struct Group {
-    first: Keyword,
-    /// Where in the first keyword the part stands that is searched for.
+    first: Sought,
+    rest: Vec<Sought>,
+}
+
+/// A keyword, and the stretch of it that is searched for.
+#[derive(Debug, Clone)]
+struct Sought {
+    keyword: Keyword,
     offset: usize,
-    rest: Vec<Keyword>,
+    /// Finds where the keyword may be.
+    search: Nibbles,
 }
 
 impl Confirmer {
-    /// For groups of keywords, none empty; `None` if they are too many, or the processor has no vectors for
-    /// the search.
+    /// For groups of keywords, none empty; `None` if they are too many.
     pub fn new(groups: Confirmation) -> Option<Confirmer> {
-        let mut starts: Vec<Vec<u8>> = Vec::new();
+        if groups.len() > u64::BITS as usize {
+            return None;
+        }
         let mut known = Vec::new();
-        for mut group in groups {
-            if group.is_empty() {
-                return None;
-            }
-            let first = group.remove(0);
-            let (offset, spellings) = spellings(&first);
-            for spelling in spellings {
-                if !starts.contains(&spelling) {
-                    starts.push(spelling);
-                }
-            }
+        for group in groups {
+            let mut sought: Vec<Sought> = group.into_iter().map(Sought::new).collect();
+            let rarest = (0..sought.len()).min_by_key(|&at| cost(sought[at].stretch()))?;
             known.push(Group {
-                first,
-                offset,
-                rest: group,
+                first: sought.swap_remove(rarest),
+                rest: sought,
             });
         }
-        if known.len() > u64::BITS as usize {
-            return None;
-        }
-        if starts.len() > MOST_PACKED {
-            return None;
-        }
-        let mut search = None;
-        if !starts.is_empty() {
-            let mut builder = packed::Config::new().builder();
-            builder.extend(starts);
-            search = Some(builder.build()?);
-        }
+        let stretches = known.iter().map(|group| group.first.stretch_and_case());
         Some(Confirmer {
+            search: Nibbles::new(&stretches.collect::<Vec<_>>()),
             groups: known,
-            search,
         })
     }
 
     /// Whether a line holds all keywords of a group.
     pub fn confirms(&self, line: &[u8]) -> bool {
-        let Some(search) = &self.search else {
-            return false;
-        };
         let (mut at, mut missed) = (0, 0_u64);
-        let span = |at| Span {
-            start: at,
-            end: line.len(),
-        };
-        while let Some(hit) = search.find_in(line, span(at)) {
+        while let Some(place) = self.search.find(line, at) {
             for (number, group) in self.groups.iter().enumerate() {
-                let start = hit.start().checked_sub(group.offset);
-                if missed >> number & 1 == 0
-                    && start.is_some_and(|start| starts_with(&line[start..], &group.first))
-                {
-                    if group.rest.iter().all(|keyword| holds(line, keyword)) {
+                if missed >> number & 1 == 0 && group.first.stands_around(line, place) {
+                    if group.rest.iter().all(|sought| sought.is_in(line)) {
                         return true;
                     }
                     // The rest is looked for once, however often the first keyword stands there.
                     missed |= 1 << number;
                 }
             }
-            at = hit.start() + 1;
+            at = place + 1;
         }
         false
     }
 }
 
-/// What is searched for of a keyword: where it stands in it, and all its spellings.
-fn spellings(keyword: &Keyword) -> (usize, Vec<Vec<u8>>) {
-    let text = keyword.text.as_bytes();
-    if keyword.case == Case::Exact {
-        return (0, vec![text.to_vec()]);
+impl Sought {
+    fn new(keyword: Keyword) -> Sought {
+        let text = keyword.text.as_bytes();
+        let stretches = text.windows(LENGTH.min(text.len()).max(1)).enumerate();
+        let rarest = stretches.min_by_key(|(_, stretch)| cost(stretch));
+        let (offset, stretch) = rarest.unwrap_or((0, text));
+        Sought {
+            search: Nibbles::new(&[(stretch, keyword.case == Case::Ascii)]),
+            offset,
+            keyword,
+        }
     }
-    let cost = |part: &[u8]| -> u32 { part.iter().map(|&byte| u32::from(commonness(byte))).sum() };
-    let parts = text.windows(SPELLED.min(text.len())).enumerate();
-    let (offset, part) = parts
-        .min_by_key(|(_, part)| cost(part))
-        .unwrap_or((0, text));
-    let mut all = vec![Vec::new()];
-    for byte in part {
-        let mut cases = vec![byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
-        cases.dedup();
-        all = all
-            .iter()
-            .flat_map(|start| {
-                cases
-                    .iter()
-                    .map(move |&byte| [start.as_slice(), &[byte]].concat())
-            })
-            .collect();
+
+    fn stretch(&self) -> &[u8] {
+        let text = &self.keyword.text.as_bytes()[self.offset..];
+        &text[..LENGTH.min(text.len())]
     }
-    (offset, all)
+
+    /// What is searched for, and whether in any case.
+    fn stretch_and_case(&self) -> (&[u8], bool) {
+        (self.stretch(), self.keyword.case == Case::Ascii)
+    }
+
+    /// Whether the keyword stands where its stretch may be.
+    fn stands_around(&self, line: &[u8], place: usize) -> bool {
+        let start = place.checked_sub(self.offset);
+        start.is_some_and(|start| starts_with(&line[start..], &self.keyword))
+    }
+
+    fn is_in(&self, line: &[u8]) -> bool {
+        let mut at = 0;
+        while let Some(place) = self.search.find(line, at) {
+            if self.stands_around(line, place) {
+                return true;
+            }
+            at = place + 1;
+        }
+        false
+    }
+}
+
+/// How common a text is in JSON logs, roughly.
+fn cost(text: &[u8]) -> u32 {
+    text.iter().map(|&byte| u32::from(commonness(byte))).sum()
 }
 
 fn starts_with(text: &[u8], keyword: &Keyword) -> bool {
@@ -132,18 +123,6 @@ fn starts_with(text: &[u8], keyword: &Keyword) -> bool {
         Case::Exact => start == wanted,
         Case::Ascii => start.eq_ignore_ascii_case(wanted),
     })
-}
-
-fn holds(line: &[u8], keyword: &Keyword) -> bool {
-    let wanted = keyword.text.as_bytes();
-    match keyword.case {
-        Case::Exact => memmem::find(line, wanted).is_some(),
-        Case::Ascii => {
-            let first = wanted[0];
-            memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), line)
-                .any(|at| starts_with(&line[at..], keyword))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -182,9 +161,8 @@ mod tests {
                 let Some(keyword) = groups.get(group).and_then(|group| group.get(number)) else { continue };
                 line.insert_str(at.min(line.len()), &keyword.text);
             }
-            if let Some(confirmer) = Confirmer::new(groups.clone()) {
-                prop_assert_eq!(confirmer.confirms(line.as_bytes()), plainly(&groups, &line));
-            }
+            let confirmer = Confirmer::new(groups.clone()).unwrap();
+            prop_assert_eq!(confirmer.confirms(line.as_bytes()), plainly(&groups, &line));
         }
     }
 }

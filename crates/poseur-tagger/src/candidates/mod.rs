@@ -8,6 +8,7 @@
 
 mod confirm;
 mod grams;
+mod nibbles;
 mod pairs;
 mod search;
 

@@ -8,7 +8,7 @@ use super::grams::{self, Grams};
 use super::pairs::{self, Hit, Outcome, Pair};
 
 /// `packed` takes at most this many patterns.
-pub const MOST_PACKED: usize = 64;
+const MOST_PACKED: usize = 64;
 
 /// A search, which numbers the literals in the order in which they were given.
 #[derive(Debug, Clone)]
