@@ -199,31 +199,25 @@ impl Index {
     #[inline]
     pub fn after_close(&self, open: usize) -> Option<usize> {
         let mut at = open / 64;
-        let mut block = *self.blocks.get(at)?;
+        let mut block = self.blocks.get(at)?;
         let from = !0 << (open % 64);
-        block.opens &= from;
-        block.closes &= from;
+        let mut brackets = (block.opens | block.closes) & from;
         let mut depth = 0usize;
         loop {
-            let closes = block.closes.count_ones() as usize;
-            // The depth can reach zero in this block only if it holds at least that many closing
-            // brackets; otherwise the block is skipped whole.
-            if depth < closes || (depth == closes && closes > 0) {
-                let mut left = block.closes;
-                let mut closed = 0;
-                while left != 0 {
-                    let bit = left.trailing_zeros();
-                    closed += 1;
-                    let opened = (block.opens & ((1 << bit) - 1)).count_ones() as usize;
-                    if depth + opened == closed {
-                        return Some(at * 64 + bit as usize + 1);
-                    }
-                    left &= left - 1;
+            // One after the other: counting a block's brackets first takes longer, as blocks have few
+            // of them and not every processor counts bits.
+            while brackets != 0 {
+                let bit = brackets.trailing_zeros();
+                let closes = (block.closes >> bit & 1) as usize;
+                depth = (depth + 1).checked_sub(2 * closes)?;
+                if depth == 0 {
+                    return Some(at * 64 + bit as usize + 1);
                 }
+                brackets &= brackets - 1;
             }
-            depth = (depth + block.opens.count_ones() as usize).checked_sub(closes)?;
             at += 1;
-            block = *self.blocks.get(at)?;
+            block = self.blocks.get(at)?;
+            brackets = block.opens | block.closes;
         }
     }
 }
