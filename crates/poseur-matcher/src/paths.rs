@@ -151,13 +151,14 @@ impl Paths {
 }
 
 /// An open-addressing table from key to node. Most keys of a record are not in it, so a miss must
-/// be cheap: a bit per key length answers most of them, and both ends of the key the rest, without
-/// following a pointer.
+/// be cheap: a bit per key length answers most of them, and a byte of the hash the rest, which for
+/// hundreds of rules are in the cache when the places are not.
 #[derive(Debug, Clone, Default)]
 struct Keys {
     /// Bit `n % 64` is set if a key of length `n` exists.
     lengths: u64,
-    /// Power-of-two number of places.
+    /// By place, a power-of-two number: some bits of the key's hash, or 0 if the place is free.
+    tags: Vec<u8>,
     places: Vec<Place>,
 }
 
@@ -165,7 +166,6 @@ struct Keys {
 struct Place {
     ends: Ends,
     key: Box<[u8]>,
-    /// Free if it is the root, where no key leads.
     id: PathId,
 }
 
@@ -199,10 +199,12 @@ impl Ends {
         Ends { head, tail, length }
     }
 
+    /// Where to look first, and the tag, which is never 0.
     #[inline]
-    fn hash(self) -> usize {
+    fn hash(self) -> (usize, u8) {
         let mixed = (self.head ^ self.tail.rotate_left(29)).wrapping_add(self.length as u64);
-        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
+        let hash = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((hash >> 32) as usize, (hash >> 24) as u8 | 1)
     }
 }
 
@@ -219,15 +221,18 @@ impl Keys {
         };
         let mut table = Keys {
             lengths: 0,
+            tags: vec![0; size],
             places: vec![free; size],
         };
         for (key, id) in keys {
             let ends = Ends::of(key.as_bytes());
             table.lengths |= 1 << (key.len() % 64);
-            let mut at = ends.hash() & (size - 1);
-            while table.places[at].id != PathId::ROOT {
+            let (mut at, tag) = ends.hash();
+            at &= size - 1;
+            while table.tags[at] != 0 {
                 at = (at + 1) & (size - 1);
             }
+            table.tags[at] = tag;
             table.places[at] = Place {
                 ends,
                 key: key.into_bytes().into_boxed_slice(),
@@ -243,17 +248,21 @@ impl Keys {
             return None;
         }
         let ends = Ends::of(key);
-        let mask = self.places.len() - 1;
-        let mut at = ends.hash() & mask;
+        let mask = self.tags.len() - 1;
+        let (mut at, tag) = ends.hash();
         loop {
-            let place = &self.places[at];
-            if place.ends == ends && (ends.length <= 16 || *place.key == *key) {
-                return (place.id != PathId::ROOT).then_some(place.id);
+            at &= mask;
+            match self.tags[at] {
+                0 => return None,
+                found if found == tag => {
+                    let place = &self.places[at];
+                    if place.ends == ends && (ends.length <= 16 || *place.key == *key) {
+                        return Some(place.id);
+                    }
+                }
+                _ => {}
             }
-            if place.id == PathId::ROOT {
-                return None;
-            }
-            at = (at + 1) & mask;
+            at += 1;
         }
     }
 }

@@ -45,6 +45,9 @@ fn weight(rank: u64, literal: &str) -> u64 {
     }
 }
 
+/// Witnesses are confirmed if there are not more of them: each has a search of its own for it.
+pub const MOST_CONFIRMED: usize = 64;
+
 /// A literal that is searched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Witness {
@@ -76,10 +79,17 @@ impl Plan {
     }
 
     /// The witnesses of the first `rules` conditions together, each with what else must stand in a
-    /// record for which it speaks.
+    /// record for which it speaks, if they are not more than [`MOST_CONFIRMED`].
     pub fn witnesses(&self, rules: usize) -> Option<Vec<Witness>> {
         let (finder, needs) = self.needs(0..rules);
         let chosen = finder.literals.cover(&needs)?;
+        if chosen.len() > MOST_CONFIRMED {
+            let unconfirmed = |text| Witness {
+                text,
+                confirmation: None,
+            };
+            return Some(chosen.into_iter().map(unconfirmed).collect());
+        }
         let mut confirmations: Vec<Option<Confirmation>> = vec![Some(Vec::new()); chosen.len()];
         for ((schema, rule), need) in self.judged(0..rules).zip(&needs) {
             let mut speaking = (0..chosen.len())

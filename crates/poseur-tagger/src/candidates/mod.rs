@@ -15,16 +15,13 @@ mod search;
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
-use poseur_matcher::witness::Witness;
+use poseur_matcher::witness::{MOST_CONFIRMED, Witness};
 
 use self::confirm::Confirmer;
 use self::search::Search;
 
 /// A record that holds this may spell a witness with escapes.
 const ESCAPE: &str = r"\u00";
-
-/// Witnesses are confirmed if there are not more of them: each has a search of its own for it.
-const MOST_CONFIRMED: usize = 64;
 
 /// Finds the candidate records.
 #[derive(Debug, Clone)]
@@ -57,7 +54,6 @@ impl Candidates {
         if witnesses.is_empty() {
             return Candidates::of(Search::None, Vec::new());
         }
-        let unlimited = witnesses.len() > MOST_CONFIRMED;
         witnesses.push(Witness {
             text: ESCAPE.to_owned(),
             confirmation: None,
@@ -75,7 +71,8 @@ impl Candidates {
                 continue;
             }
             candidates.spell(&witness.text);
-            let confirmation = witness.confirmation.filter(|_| !unlimited);
+            // A set holds which of them were confirmed in a line.
+            let confirmation = witness.confirmation.filter(|_| number <= MOST_CONFIRMED);
             for keyword in confirmation.iter().flatten().flatten() {
                 candidates.spell(&keyword.text.to_ascii_lowercase());
                 candidates.spell(&keyword.text.to_ascii_uppercase());
