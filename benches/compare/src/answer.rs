@@ -5,11 +5,10 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use memchr::memmem;
-use poseur_tests::reference::rules::RULE_A;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::input::{Input, id};
+use crate::input::Input;
 
 /// What a tool does with the stream: its obligation, and what its answer is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,12 +51,14 @@ pub struct Answer {
     pub lines: u64,
     /// How many bytes.
     pub bytes: u64,
-    /// The `Id` of each record with a tag that names rule A, sorted.
+    /// The name of each record with a tag that names the rule, sorted.
     pub tagged: Vec<String>,
-    /// The `Id` of each record that is shown as a match of rule A, sorted.
+    /// The name of each record that is shown as a match of the rule, sorted.
     pub found: Vec<String>,
     /// How many lines are those of the input at the same place, byte for byte.
     pub kept: u64,
+    /// How many lines hold another record than the line of the input at the same place.
+    pub moved: u64,
     /// How many tagged lines are not those of the input with something inserted at one place.
     pub mangled: u64,
 }
@@ -65,14 +66,15 @@ pub struct Answer {
 /// Reads what a tool wrote beside its input.
 ///
 /// # Errors
-/// If a file cannot be read. A tagged line that is no JSON is an error of the kind `InvalidData`.
-pub fn read(input: &Path, output: &Path) -> io::Result<Answer> {
-    let open = |path| File::open(path).map(|file| BufReader::with_capacity(1 << 20, file));
-    let (mut input, mut output) = (open(input)?, open(output)?);
+/// If a file cannot be read. A line that is neither that of the input nor JSON is an error of the kind `InvalidData`.
+pub fn read(input: &Input, output: &Path) -> io::Result<Answer> {
+    let open = |path: &Path| File::open(path).map(|file| BufReader::with_capacity(1 << 20, file));
+    let rule = input.rule;
+    let (mut input, mut output) = (open(&input.path)?, open(output)?);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let mut answer = Answer::default();
     let tag = memmem::Finder::new(b"\"poseur\"");
-    let rule = memmem::Finder::new(RULE_A);
+    let id = memmem::Finder::new(rule.id());
     loop {
         before.clear();
         after.clear();
@@ -82,16 +84,21 @@ pub fn read(input: &Path, output: &Path) -> io::Result<Answer> {
             break;
         }
         answer.lines += 1;
-        answer.kept += u64::from(before == after);
-        if rule.find(&after).is_none() {
+        if before == after {
+            answer.kept += 1;
             continue;
         }
         let record: Value = serde_json::from_slice(&after)?;
-        if tag.find(&after).is_some() && names_rule(&record["poseur"]["rules"]) {
-            answer.tagged.push(id(&record));
+        let original: Value = serde_json::from_slice(&before).unwrap_or_default();
+        answer.moved += u64::from(rule.name(&record) != rule.name(&original));
+        if id.find(&after).is_none() {
+            continue;
+        }
+        if tag.find(&after).is_some() && names_rule(&record["poseur"]["rules"], rule.id()) {
+            answer.tagged.push(rule.name(&record));
             answer.mangled += u64::from(!is_insertion(&before, &after));
         } else if let Some(event) = record.get("event") {
-            answer.found.push(id(event));
+            answer.found.push(rule.name(event));
         }
     }
     answer.tagged.sort_unstable();
@@ -100,11 +107,11 @@ pub fn read(input: &Path, output: &Path) -> io::Result<Answer> {
 }
 
 /// Rsyslog cannot write arrays.
-fn names_rule(rules: &Value) -> bool {
-    rules == RULE_A
+fn names_rule(rules: &Value, id: &str) -> bool {
+    rules == id
         || rules
             .as_array()
-            .is_some_and(|rules| rules.iter().any(|rule| rule == RULE_A))
+            .is_some_and(|rules| rules.iter().any(|rule| rule == id))
 }
 
 /// Whether `after` is `before` with bytes inserted at one place.
@@ -136,6 +143,9 @@ pub fn judge(does: Does, input: &Input, answer: &Answer) -> Result<(), String> {
     };
     compare("tagged", &answer.tagged, tagged)?;
     compare("found", &answer.found, found)?;
+    if does.is_tagging() && answer.moved > 0 {
+        return Err(format!("{} records in another place", answer.moved));
+    }
     let kept = match does {
         Does::Copies => lines,
         Does::Splices => lines - tagged.len() as u64,
@@ -168,6 +178,8 @@ fn compare(what: &str, ours: &[String], wanted: &[String]) -> Result<(), String>
 mod tests {
     use std::fs;
 
+    use poseur_tests::reference::rules::RULE_A;
+
     use super::*;
 
     const LINES: &str = "{\"Id\":\"a\"}\n{\"Id\":\"b\"}\n{\"Id\":\"c\",\"n\":\"ChatCreated\"}\n";
@@ -186,7 +198,11 @@ mod tests {
         let (before, after) = (folder.path().join("in"), folder.path().join("out"));
         fs::write(&before, LINES).unwrap();
         fs::write(&after, output).unwrap();
-        read(&before, &after).unwrap()
+        let input = Input {
+            path: before,
+            ..input()
+        };
+        read(&input, &after).unwrap()
     }
 
     fn verdict(does: Does, output: &str) -> Result<(), String> {
@@ -227,6 +243,9 @@ mod tests {
         let altered = tag(
             "{\"Id\":\"a\" }\n{\"Id\":\"b\",\"poseur\":{\"rules\":[\"RULE\"]}}\n{\"Id\":\"c\",\"n\":\"ChatCreated\"}\n",
         );
+        let swapped = tag(
+            "{\"Id\":\"b\",\"poseur\":{\"rules\":[\"RULE\"]}}\n{\"Id\":\"a\"}\n{\"Id\":\"c\",\"n\":\"ChatCreated\"}\n",
+        );
         let mangled = tag(
             "{\"Id\":\"a\"}\n{ \"Id\":\"b\",\"poseur\":{\"rules\":[\"RULE\"]}}\n{\"Id\":\"c\",\"n\":\"ChatCreated\"}\n",
         );
@@ -245,6 +264,7 @@ mod tests {
                 "1 records tagged, as there should be, but other ones",
             ),
             (Does::Tags, &other_rule, "0 records tagged instead of 1"),
+            (Does::Tags, &swapped, "2 records in another place"),
             (
                 Does::Splices,
                 &altered,

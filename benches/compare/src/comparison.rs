@@ -86,7 +86,8 @@ pub fn run(
         place: format!("{}, {kind}", settings.place.display()),
         rounds: settings.rounds,
         rows,
-        absent: tools::absent(),
+        absent: tools::absent(settings.source.rule()),
+        unable: tools::unable(settings.source.rule()),
     })
 }
 
@@ -150,7 +151,7 @@ impl Bench<'_> {
             Err(reason) => return Ok(Err(Outcome::Failed { reason })),
         };
         let wrong = |reason| Ok(Err(Outcome::Wrong { reason }));
-        let answer = match answer::read(&input.path, &self.output()) {
+        let answer = match answer::read(input, &self.output()) {
             Ok(answer) => answer,
             Err(error) => return wrong(format!("its output cannot be read: {error}")),
         };
@@ -195,6 +196,7 @@ impl Bench<'_> {
             input: &input.path,
             output: &output,
             folder: &folder,
+            rule: input.rule,
         };
         let job = tool.job(place).map_err(Error::file(&folder))?;
         process::run(&self.settings.measurer, &tool.program, &job, &self.folder)
@@ -257,6 +259,10 @@ fn traffic(settings: &Settings, inputs: &Inputs) -> String {
     match &settings.source {
         Source::Teams => {
             "Generated Teams audit records, 1 % ChatCreated, 0.1 % matching, 5 % with \\u00 escapes"
+                .to_owned()
+        }
+        Source::MessageEvents => {
+            "Generated Defender MessageEvents, 30 % external threads, 1 % matching, 5 % with \\u00 escapes"
                 .to_owned()
         }
         Source::Files(paths) => {

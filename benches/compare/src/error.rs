@@ -35,6 +35,9 @@ pub enum Error {
     /// A tool asked for by name is not known.
     #[error("{0} is no tool this command knows: use --also NAME=COMMAND")]
     UnknownTool(String),
+    /// A tool asked for by name has no way to say the rule.
+    #[error("{0} has no way to say the rule of this traffic: leave it out of --tools")]
+    UnableTool(String),
     /// The process that runs and measures a tool failed.
     #[error("cannot measure: {0}")]
     Measure(String),

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
 use poseur_tests::traffic::{Config, Kind, Shape, Traffic};
 use serde_json::Value;
 
-use crate::{Error, rule};
+use crate::Error;
+use crate::rule::{self, Rule};
 
 /// Of so many lines of other people's records, one is a generated record that matches.
 const PLANTED: u64 = 1000;
@@ -18,8 +18,20 @@ const PLANTED: u64 = 1000;
 pub enum Source {
     /// Generated Teams traffic: 1 % candidates, 0.1 % matching, 5 % with `\u00` escapes.
     Teams,
+    /// Generated Defender MessageEvents: 30 % external threads, 1 % matching, 5 % with `\u00` escapes.
+    MessageEvents,
     /// Raw Office 365 records of these files, over and over; a generated one that matches after every 999.
     Files(Vec<PathBuf>),
+}
+
+impl Source {
+    /// The rule that these records can match.
+    pub fn rule(&self) -> Rule {
+        match self {
+            Source::Teams | Source::Files(_) => Rule::A,
+            Source::MessageEvents => Rule::B,
+        }
+    }
 }
 
 /// A file of records, and what is true of it.
@@ -27,13 +39,15 @@ pub enum Source {
 pub struct Input {
     /// Where it is.
     pub path: PathBuf,
+    /// The rule that its records can match.
+    pub rule: Rule,
     /// Its size.
     pub bytes: u64,
     /// How many records it holds, one a line.
     pub lines: u64,
-    /// How many lines hold `ChatCreated` or `\u00`, which is all that a search for literals can say.
+    /// How many lines hold one of the rule's literals, which is all that a search for them can say.
     pub candidates: u64,
-    /// The `Id` of each record that matches rule A, sorted.
+    /// The name of each record that matches the rule, sorted.
     pub matching: Vec<String>,
 }
 
@@ -58,8 +72,8 @@ pub fn make(source: &Source, bytes: u64, slice: u64, folder: &Path) -> Result<In
         return Err(Error::Size(message));
     }
     let mut records = Records::open(source)?;
-    let mut whole = Draft::create(&folder.join("whole.ndjson"))?;
-    let mut part = Draft::create(&folder.join("slice.ndjson"))?;
+    let create = |name| Draft::create(&folder.join(name), source.rule());
+    let (mut whole, mut part) = (create("whole.ndjson")?, create("slice.ndjson")?);
     let mut line = Vec::new();
     while whole.input.bytes < bytes {
         let matching = records.next(&mut line)?;
@@ -82,12 +96,13 @@ struct Draft {
 }
 
 impl Draft {
-    fn create(path: &Path) -> Result<Draft, Error> {
+    fn create(path: &Path, rule: Rule) -> Result<Draft, Error> {
         let file = File::create(path).map_err(Error::file(path))?;
         Ok(Draft {
             file: BufWriter::with_capacity(1 << 20, file),
             input: Input {
                 path: path.to_owned(),
+                rule,
                 ..Input::default()
             },
         })
@@ -100,8 +115,7 @@ impl Draft {
             .map_err(Error::file(&input.path))?;
         input.lines += 1;
         input.bytes += line.len() as u64;
-        let holds = |literal| memmem::find(line, literal).is_some();
-        input.candidates += u64::from(holds(b"ChatCreated") || holds(b"\\u00"));
+        input.candidates += u64::from(input.rule.finds(line));
         input.matching.extend(matching.map(str::to_owned));
         Ok(())
     }
@@ -115,6 +129,7 @@ impl Draft {
 
 /// An endless stream of records.
 struct Records {
+    rule: Rule,
     generated: Traffic,
     files: Option<Files>,
     count: u64,
@@ -123,9 +138,16 @@ struct Records {
 
 impl Records {
     fn open(source: &Source) -> Result<Records, Error> {
-        let mut config = Config::new(Kind::Teams, Shape::O365);
+        let mut config = match source.rule() {
+            Rule::A => Config::new(Kind::Teams, Shape::O365),
+            Rule::B => Config::new(Kind::MessageEvents, Shape::Defender),
+        };
         let files = match source {
             Source::Teams => None,
+            Source::MessageEvents => {
+                config.match_rate = 0.01;
+                None
+            }
             Source::Files(paths) => {
                 config.candidate_rate = Some(1.0);
                 config.match_rate = 1.0;
@@ -133,6 +155,7 @@ impl Records {
             }
         };
         Ok(Records {
+            rule: source.rule(),
             generated: Traffic::new(config).map_err(|error| Error::Size(error.to_string()))?,
             files,
             count: 0,
@@ -140,21 +163,22 @@ impl Records {
         })
     }
 
-    /// The next line, with its line feed, and the record's `Id` if it matches.
+    /// The next line, with its line feed, and the record's name if it matches.
     fn next(&mut self, line: &mut Vec<u8>) -> Result<Option<String>, Error> {
         self.count += 1;
         line.clear();
         let planted = self.count.is_multiple_of(PLANTED);
         let Some(files) = self.files.as_mut().filter(|_| !planted) else {
             let truth = self.generated.next(line);
-            let matches = truth.matches_a > 0;
-            return Ok(matches.then(|| id(&parse(line).unwrap_or_default())));
+            let matches = truth.matches_a + truth.matches_b > 0;
+            let name = || self.rule.name(&parse(line).unwrap_or_default());
+            return Ok(matches.then(name));
         };
         loop {
             files.next(line)?;
             if let Some(record) = parse(line) {
                 files.found = true;
-                return Ok(rule::holds(&record).then(|| id(&record)));
+                return Ok(rule::holds(&record).then(|| self.rule.name(&record)));
             }
             self.left_out += u64::from(!line.trim_ascii().is_empty());
         }
@@ -210,11 +234,6 @@ fn parse(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(line).ok().filter(Value::is_object)
 }
 
-/// What tells a record from others: its `Id`.
-pub fn id(record: &Value) -> String {
-    record["Id"].as_str().unwrap_or("without an Id").to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -224,16 +243,21 @@ mod tests {
     #[test]
     fn generated_traffic_and_its_slice() {
         let folder = tempfile::tempdir().unwrap();
-        let inputs = make(&Source::Teams, 6_000_000, 3_000_000, folder.path()).unwrap();
-        for (input, least) in [(&inputs.whole, 6_000_000), (&inputs.slice, 3_000_000)] {
-            let bytes = fs::read(&input.path).unwrap();
-            assert_eq!(input.bytes, bytes.len() as u64);
-            assert!(input.bytes >= least && input.bytes < least + 100_000);
-            assert_eq!(input.lines, bytes.split(|b| *b == b'\n').count() as u64 - 1);
-            assert!(input.candidates > input.lines / 100);
-            assert!(!input.matching.is_empty());
+        for source in [Source::Teams, Source::MessageEvents] {
+            let inputs = make(&source, 6_000_000, 3_000_000, folder.path()).unwrap();
+            for (input, least) in [(&inputs.whole, 6_000_000), (&inputs.slice, 3_000_000)] {
+                let bytes = fs::read(&input.path).unwrap();
+                assert_eq!(input.bytes, bytes.len() as u64);
+                assert!(input.bytes >= least && input.bytes < least + 100_000);
+                assert_eq!(input.lines, bytes.split(|b| *b == b'\n').count() as u64 - 1);
+                assert!(input.candidates > input.lines / 100);
+                assert!(!input.matching.is_empty());
+                let mut names = input.matching.clone();
+                names.dedup();
+                assert_eq!(names.len(), input.matching.len(), "a name is of one record");
+            }
+            assert!(inputs.slice.matching.len() < inputs.whole.matching.len());
         }
-        assert!(inputs.slice.matching.len() < inputs.whole.matching.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use poseur_compare::comparison::{self, Settings};
 use poseur_compare::input::Source;
 use poseur_compare::process::{self, Job};
@@ -25,6 +25,10 @@ struct Arguments {
     /// Compare on these raw Office 365 records, one a line, instead of generated ones; repeated up to --megabytes
     #[arg(long, value_name = "FILE")]
     input: Vec<PathBuf>,
+
+    /// What the generated records are about, and so which rule the other programs are asked for
+    #[arg(long, value_enum, default_value_t = Traffic::Teams, conflicts_with = "input")]
+    traffic: Traffic,
 
     /// How much input
     #[arg(long, value_name = "MB", default_value_t = 300)]
@@ -75,8 +79,18 @@ Examples:
     cargo run --release -p poseur-compare
   Some of them, with your own pipeline beside them:
     cargo run --release -p poseur-compare -- --tools cat,jq --also 'mine=./pipeline <\"$INPUT\" >\"$OUTPUT\"'
+  Records of which nearly a third must be looked at:
+    cargo run --release -p poseur-compare -- --traffic message-events
   Your own records, and the results as files:
     cargo run --release -p poseur-compare -- --input audit.ndjson --out results";
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Traffic {
+    /// Teams audit records: Elastic's rogue help-desk chat
+    Teams,
+    /// Defender MessageEvents: Microsoft's suspicious external user
+    MessageEvents,
+}
 
 #[derive(Subcommand)]
 enum Hidden {
@@ -146,7 +160,12 @@ fn compare(arguments: Arguments) -> Result<bool, Error> {
             tools::find_poseur()?
         }
     };
-    let known = tools::find(arguments.tools.as_deref())?;
+    let source = match (arguments.input.is_empty(), arguments.traffic) {
+        (false, _) => Source::Files(arguments.input),
+        (true, Traffic::Teams) => Source::Teams,
+        (true, Traffic::MessageEvents) => Source::MessageEvents,
+    };
+    let known = tools::find(source.rule(), arguments.tools.as_deref())?;
     let (copying, others): (Vec<_>, Vec<_>) =
         known.into_iter().partition(|tool| tool.name == "cat");
     let mut tools = copying;
@@ -168,10 +187,7 @@ fn compare(arguments: Arguments) -> Result<bool, Error> {
         None => bytes / 5,
     };
     let settings = Settings {
-        source: match arguments.input.is_empty() {
-            true => Source::Teams,
-            false => Source::Files(arguments.input),
-        },
+        source,
         bytes,
         slice: slice.min(bytes),
         rounds: if arguments.quick { 1 } else { arguments.rounds },

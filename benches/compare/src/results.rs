@@ -28,6 +28,8 @@ pub struct Results {
     pub rows: Vec<Row>,
     /// Tools that this command knows and did not find.
     pub absent: Vec<String>,
+    /// Tools that have no way to say the rule.
+    pub unable: Vec<String>,
 }
 
 /// The size of an input.
@@ -232,6 +234,7 @@ pub(crate) mod tests {
                 ),
             ],
             absent: vec!["vector".to_owned()],
+            unable: vec!["rsigma".to_owned()],
         }
     }
 }

@@ -1,7 +1,63 @@
-//! Rule A by plain code, on raw Office 365 records: the truth for records that nobody generated.
+//! The rules that programs are asked for, what is known about them without any program, and rule A by plain code: the
+//! truth for records that nobody generated.
 
-use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES};
+use memchr::memmem;
+use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES, RULE_A, RULE_B};
 use serde_json::Value;
+
+/// The rule that the traffic can match. `poseur` runs both, the others are asked only this one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// Elastic's rogue help-desk chat, on raw Office 365 records.
+    #[default]
+    A,
+    /// Microsoft's suspicious external user, on streamed Defender MessageEvents.
+    B,
+}
+
+impl Rule {
+    /// Both.
+    pub const ALL: &[Rule] = &[Rule::A, Rule::B];
+
+    /// The id that a tag names.
+    pub fn id(self) -> &'static str {
+        match self {
+            Rule::A => RULE_A,
+            Rule::B => RULE_B,
+        }
+    }
+
+    /// Texts of which the line of a matching record holds at least one; in lower case where letter case is ignored.
+    /// `\u00` begins the escapes that can hide any of the others.
+    pub fn literals(self) -> &'static [&'static str] {
+        match self {
+            Rule::A => &["ChatCreated", "\\u00"],
+            Rule::B => &["desk", "support", "home", "\\u00"],
+        }
+    }
+
+    /// Whether the rule ignores the case of letters.
+    pub fn ignores_case(self) -> bool {
+        self == Rule::B
+    }
+
+    /// Whether a search for the literals finds a line.
+    pub fn finds(self, line: &[u8]) -> bool {
+        let mut literals = self.literals().iter();
+        let lower = self.ignores_case().then(|| line.to_ascii_lowercase());
+        let line = lower.as_deref().unwrap_or(line);
+        literals.any(|literal| memmem::find(line, literal.as_bytes()).is_some())
+    }
+
+    /// What tells a record from others.
+    pub fn name(self, record: &Value) -> String {
+        let name = match self {
+            Rule::A => &record["Id"],
+            Rule::B => &record["properties"]["ReportId"],
+        };
+        name.as_str().unwrap_or("without a name").to_owned()
+    }
+}
 
 /// Whether rule A holds of a raw record. The words for mailbox names are among those for addresses, so the address is
 /// enough.

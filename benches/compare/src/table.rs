@@ -37,6 +37,10 @@ pub fn markdown(results: &Results) -> String {
     if !results.absent.is_empty() {
         let _ = writeln!(text, "\nNot installed: {}.", results.absent.join(", "));
     }
+    if !results.unable.is_empty() {
+        let unable = results.unable.join(", ");
+        let _ = writeln!(text, "\nWithout a way to say this rule: {unable}.");
+    }
     text.push_str(
         "\n\"CPU\" is user and system time together. \"GB/s\" and \"time\" are by the clock. \"Others kept\" is the share of \
          records without a tag that came out byte for byte as they went in.\n",
@@ -105,6 +109,7 @@ mod tests {
             "| liar 1.2.3 | tags | **wrong: 2 lines instead of 3** | | | | | |",
             "| broken 1.2.3 | only finds matches | **failed: exit status: 2** | | | | | |",
             "Not installed: vector.",
+            "Without a way to say this rule: rsigma.",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }

@@ -10,6 +10,10 @@ use std::process::{Command, Stdio};
 use crate::Error;
 use crate::answer::Does;
 use crate::process::Job;
+use crate::rule::Rule;
+
+/// The present of generated traffic. The jobs for rule B look at the thirty days before it.
+const NOW: &str = "2026-11-20T12:00:00Z";
 
 /// Where a run finds its input and leaves its output.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +24,8 @@ pub struct Place<'a> {
     pub output: &'a Path,
     /// A folder for what the tool needs to keep. It is empty.
     pub folder: &'a Path,
+    /// The rule to ask for.
+    pub rule: Rule,
 }
 
 /// Makes the job of one run, and writes the files that it needs.
@@ -55,6 +61,8 @@ struct Known {
     program: &'static str,
     /// The argument that prints the version.
     version: &'static str,
+    /// The rules it has a way to say.
+    rules: &'static [Rule],
     does: Does,
     prepare: fn(Place<'_>) -> io::Result<Job>,
 }
@@ -64,6 +72,7 @@ const KNOWN: [Known; 9] = [
         name: "cat",
         program: "cat",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::Copies,
         prepare: |place| printing(&[], place),
     },
@@ -71,6 +80,7 @@ const KNOWN: [Known; 9] = [
         name: "vector",
         program: "vector",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::Tags,
         prepare: vector,
     },
@@ -78,6 +88,7 @@ const KNOWN: [Known; 9] = [
         name: "fluent-bit",
         program: "fluent-bit",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::Tags,
         prepare: fluent_bit,
     },
@@ -85,6 +96,7 @@ const KNOWN: [Known; 9] = [
         name: "rsyslog",
         program: "rsyslogd",
         version: "-v",
+        rules: Rule::ALL,
         does: Does::Tags,
         prepare: rsyslog,
     },
@@ -92,20 +104,23 @@ const KNOWN: [Known; 9] = [
         name: "jaq",
         program: "jaq",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::Tags,
-        prepare: jq,
+        prepare: like_jq,
     },
     Known {
         name: "gojq",
         program: "gojq",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::Tags,
-        prepare: jq,
+        prepare: like_jq,
     },
     Known {
         name: "jq",
         program: "jq",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::Tags,
         prepare: jq,
     },
@@ -113,6 +128,7 @@ const KNOWN: [Known; 9] = [
         name: "rsigma",
         program: "rsigma",
         version: "--version",
+        rules: &[Rule::A],
         does: Does::FindsMatches,
         prepare: rsigma,
     },
@@ -120,28 +136,40 @@ const KNOWN: [Known; 9] = [
         name: "ripgrep",
         program: "rg",
         version: "--version",
+        rules: Rule::ALL,
         does: Does::FindsCandidates,
         prepare: |place| {
             // Fixed texts: a regular expression for the rule itself would be wrong wherever JSON is written otherwise.
-            let flags = ["--no-config", "--no-line-number", "--no-filename", "--text"];
-            let literals = ["--fixed-strings", "-e", "ChatCreated", "-e", "\\u00", "--"];
-            printing(&[&flags[..], &literals[..]].concat(), place)
+            let mut arguments = vec!["--no-config", "--no-line-number", "--no-filename", "--text"];
+            arguments.push("--fixed-strings");
+            if place.rule.ignores_case() {
+                arguments.push("--ignore-case");
+            }
+            for literal in place.rule.literals() {
+                arguments.extend(["-e", literal]);
+            }
+            arguments.push("--");
+            printing(&arguments, place)
         },
     },
 ];
 
-/// All programs that are here; or those with these names, which must be.
+/// All programs that are here and can say the rule; or those with these names, which must be and can.
 ///
 /// # Errors
-/// If one asked for by name is not known or not on `PATH`.
-pub fn find(names: Option<&[String]>) -> Result<Vec<Tool>, Error> {
+/// If one asked for by name is not known, cannot say the rule, or is not on `PATH`.
+pub fn find(rule: Rule, names: Option<&[String]>) -> Result<Vec<Tool>, Error> {
     let mut tools = Vec::new();
     for name in names.unwrap_or_default() {
-        if !KNOWN.iter().any(|known| known.name == name) {
-            return Err(Error::UnknownTool(name.clone()));
+        match KNOWN.iter().find(|known| known.name == name) {
+            None => return Err(Error::UnknownTool(name.clone())),
+            Some(known) if !known.rules.contains(&rule) => {
+                return Err(Error::UnableTool(name.clone()));
+            }
+            Some(_) => {}
         }
     }
-    for known in KNOWN {
+    for known in KNOWN.iter().filter(|known| known.rules.contains(&rule)) {
         let asked = names.map(|names| names.iter().any(|name| name == known.name));
         match (asked, on_path(known.program)) {
             (Some(false), _) | (None, None) => {}
@@ -158,12 +186,19 @@ pub fn find(names: Option<&[String]>) -> Result<Vec<Tool>, Error> {
     Ok(tools)
 }
 
-/// The names of the programs that this command knows and that are not here.
-pub fn absent() -> Vec<String> {
-    let absent = KNOWN
-        .iter()
-        .filter(|known| on_path(known.program).is_none());
-    absent.map(|known| known.name.to_owned()).collect()
+/// The names of the programs that could say the rule and are not here.
+pub fn absent(rule: Rule) -> Vec<String> {
+    names(|known| known.rules.contains(&rule) && on_path(known.program).is_none())
+}
+
+/// The names of the programs that have no way to say the rule.
+pub fn unable(rule: Rule) -> Vec<String> {
+    names(|known| !known.rules.contains(&rule))
+}
+
+fn names(are: impl Fn(&Known) -> bool) -> Vec<String> {
+    let known = KNOWN.iter().filter(|known| are(known));
+    known.map(|known| known.name.to_owned()).collect()
 }
 
 /// The command under test, on so many threads.
@@ -179,7 +214,8 @@ pub fn poseur(program: &Path, threads: usize) -> Tool {
         prepare: Box::new(move |place| {
             let threads = threads.to_string();
             let mut arguments: Vec<OsString> = Vec::new();
-            arguments.extend(["tag", "--quiet", "--threads", &threads, "-o"].map(OsString::from));
+            arguments.extend(["tag", "--quiet", "--threads", &threads].map(OsString::from));
+            arguments.extend(["--at", NOW, "-o"].map(OsString::from));
             arguments.extend([place.output.into(), place.input.into()]);
             Ok(Job {
                 arguments,
@@ -270,11 +306,33 @@ fn printing(arguments: &[&str], place: Place<'_>) -> io::Result<Job> {
 }
 
 fn jq(place: Place<'_>) -> io::Result<Job> {
-    let program = write(place, "rule_a.jq", include_str!("../jobs/rule_a.jq"))?;
+    let program = match place.rule {
+        Rule::A => include_str!("../jobs/rule_a.jq"),
+        Rule::B => include_str!("../jobs/rule_b_regex.jq"),
+    };
+    filter(place, program)
+}
+
+/// gojq and jaq: other programs for the same language, with other costs.
+fn like_jq(place: Place<'_>) -> io::Result<Job> {
+    let program = match place.rule {
+        Rule::A => include_str!("../jobs/rule_a.jq"),
+        Rule::B => include_str!("../jobs/rule_b.jq"),
+    };
+    filter(place, program)
+}
+
+fn filter(place: Place<'_>, program: &str) -> io::Result<Job> {
+    let program = write(place, "rule.jq", program)?;
     printing(&["-c", "-f", &program], place)
 }
 
 fn vector(place: Place<'_>) -> io::Result<Job> {
+    let program = match place.rule {
+        Rule::A => include_str!("../jobs/rule_a.vrl"),
+        Rule::B => include_str!("../jobs/rule_b.vrl"),
+    };
+    write(place, "rule.vrl", program)?;
     let config = write(place, "vector.yaml", include_str!("../jobs/vector.yaml"))?;
     Ok(Job {
         arguments: ["--quiet", "--config", &config]
@@ -286,7 +344,11 @@ fn vector(place: Place<'_>) -> io::Result<Job> {
 }
 
 fn fluent_bit(place: Place<'_>) -> io::Result<Job> {
-    write(place, "rule_a.lua", include_str!("../jobs/rule_a.lua"))?;
+    let script = match place.rule {
+        Rule::A => include_str!("../jobs/rule_a.lua"),
+        Rule::B => include_str!("../jobs/rule_b.lua"),
+    };
+    write(place, "rule.lua", script)?;
     let config = include_str!("../jobs/fluent-bit.yaml");
     let config = write(place, "fluent-bit.yaml", config)?;
     Ok(Job {
@@ -298,6 +360,11 @@ fn fluent_bit(place: Place<'_>) -> io::Result<Job> {
 }
 
 fn rsyslog(place: Place<'_>) -> io::Result<Job> {
+    let script = match place.rule {
+        Rule::A => include_str!("../jobs/rule_a.rsyslog"),
+        Rule::B => include_str!("../jobs/rule_b.rsyslog"),
+    };
+    write(place, "rule.rsyslog", script)?;
     let config = write(place, "rsyslog.conf", include_str!("../jobs/rsyslog.conf"))?;
     let lock = place.folder.join("lock").display().to_string();
     Ok(Job {
@@ -310,7 +377,7 @@ fn rsyslog(place: Place<'_>) -> io::Result<Job> {
 }
 
 fn rsigma(place: Place<'_>) -> io::Result<Job> {
-    let rule = write(place, "rule_a.yml", include_str!("../jobs/rule_a.yml"))?;
+    let rule = write(place, "rule.yml", include_str!("../jobs/rule_a.yml"))?;
     let input = format!("@{}", place.input.display());
     let mut arguments: Vec<OsString> = Vec::new();
     arguments.extend(["engine", "eval", "--input-format", "json"].map(OsString::from));
@@ -362,31 +429,42 @@ mod tests {
 
     #[test]
     fn places_are_filled_in() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place {
-            input: Path::new("/in/records"),
-            output: Path::new("/out/records"),
-            folder: folder.path(),
-        };
-        for known in KNOWN {
-            (known.prepare)(place).unwrap();
-        }
-        let mut seen = 0;
-        for entry in fs::read_dir(folder.path()).unwrap() {
-            let path = entry.unwrap().path();
-            let text = fs::read_to_string(&path).unwrap();
-            for mark in ["@INPUT", "@OUTPUT", "@FOLDER"] {
-                assert!(!text.contains(mark), "{}", path.display());
+        for (rule, files) in [(Rule::A, 8), (Rule::B, 7)] {
+            let folder = tempfile::tempdir().unwrap();
+            let place = Place {
+                input: Path::new("/in/records"),
+                output: Path::new("/out/records"),
+                folder: folder.path(),
+                rule,
+            };
+            for known in KNOWN.iter().filter(|known| known.rules.contains(&rule)) {
+                (known.prepare)(place).unwrap();
             }
-            seen += 1;
+            let mut texts = String::new();
+            let mut seen = 0;
+            for entry in fs::read_dir(folder.path()).unwrap() {
+                let path = entry.unwrap().path();
+                let text = fs::read_to_string(&path).unwrap();
+                for mark in ["@INPUT", "@OUTPUT", "@FOLDER"] {
+                    assert!(!text.contains(mark), "{}", path.display());
+                }
+                texts += &text;
+                seen += 1;
+            }
+            assert_eq!(seen, files);
+            for other in Rule::ALL {
+                assert_eq!(texts.contains(other.id()), *other == rule);
+            }
         }
-        assert_eq!(seen, 6);
     }
 
     #[test]
     fn tools_asked_for_must_be_there() {
-        let asked = |name: &str| find(Some(&[name.to_owned()]));
+        let asked = |name: &str| find(Rule::B, Some(&[name.to_owned()]));
         assert_eq!(asked("cat").unwrap().len(), 1);
         assert!(matches!(asked("dog"), Err(Error::UnknownTool(name)) if name == "dog"));
+        assert!(matches!(asked("rsigma"), Err(Error::UnableTool(name)) if name == "rsigma"));
+        assert_eq!(unable(Rule::B), ["rsigma"]);
+        assert!(unable(Rule::A).is_empty());
     }
 }

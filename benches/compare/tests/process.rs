@@ -84,6 +84,39 @@ fn programs_that_answer_right_are_timed() {
 }
 
 #[test]
+fn programs_answer_right_for_the_other_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let here: Vec<&str> = [("jq", "jq"), ("gojq", "gojq"), ("ripgrep", "rg")]
+        .into_iter()
+        .filter(|(_, program)| is_here(program))
+        .map(|(name, _)| name)
+        .collect();
+    let tools = [&["cat"], &here[..]].concat().join(",");
+    let ran = compare(&[
+        "--traffic",
+        "message-events",
+        "--megabytes",
+        "2",
+        "--slice",
+        "2",
+        "--rounds",
+        "1",
+        "--tools",
+        &tools,
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(ran.status.success(), "{}", text(&ran.stdout));
+    let results = results(&out);
+    assert!(results["whole"]["matching"].as_u64().unwrap() > 5);
+    for name in ["poseur", "poseur, 2 threads"].iter().chain(&here) {
+        assert_eq!(row(&results, name)["outcome"], "measured");
+    }
+    assert_eq!(results["unable"][0], "rsigma");
+}
+
+#[test]
 fn programs_that_answer_wrong_are_not_timed() {
     let folder = tempfile::tempdir().unwrap();
     let records = folder.path().join("records.ndjson");
@@ -158,6 +191,10 @@ fn what_cannot_be_compared_is_said() {
         (&["--tools", "dog"][..], "dog is no tool this command knows"),
         (&["--input", "no-such-file"], "no-such-file: "),
         (&["--place", "no-such-folder"], "no-such-folder: "),
+        (
+            &["--traffic", "message-events", "--tools", "rsigma"],
+            "rsigma has no way to say the rule",
+        ),
     ] {
         let ran = compare(&[arguments, &["--megabytes", "1", "--poseur", "true"]].concat());
         assert_eq!(ran.status.code(), Some(1));
