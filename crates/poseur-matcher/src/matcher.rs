@@ -290,7 +290,7 @@ impl Judge for Decide<'_> {
             }
             if !reported {
                 report.clear();
-                record.walk(root, &plan.report_paths, report)?;
+                record.walk_matched(root, &plan.report_paths, report)?;
                 reported = true;
             }
             let concerning = &matcher.concerning[rule];

@@ -85,6 +85,20 @@ pub trait Record {
     /// When the document turns out to be unreadable on the way.
     fn walk(&self, from: Handle, paths: &Paths, found: &mut Found) -> Result<(), Unreadable>;
 
+    /// The same for a record that has matched. Something will be written because of it: if the format
+    /// has more to check before that, this may be the occasion.
+    ///
+    /// # Errors
+    /// When the document turns out to be unreadable.
+    fn walk_matched(
+        &self,
+        from: Handle,
+        paths: &Paths,
+        found: &mut Found,
+    ) -> Result<(), Unreadable> {
+        self.walk(from, paths, found)
+    }
+
     /// The text of a scalar: a string decoded, a number as written, `true`, `false` or `null`.
     /// Decoding uses `scratch` when the text does not stand in the document as it is.
     fn text<'s>(&'s self, value: Handle, scratch: &'s mut Vec<u8>) -> &'s [u8];

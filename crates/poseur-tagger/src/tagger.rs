@@ -98,18 +98,13 @@ impl Lines {
         self.counts.candidates += 1;
         let counts = &mut self.counts;
         let outcome = Document::new(line, &mut self.index, &self.pool).and_then(|document| {
-            let mut checked = false;
             if self.check_all {
                 document.check()?;
-                checked = true;
             }
             self.matcher
                 .decide(&document, now, &mut self.scratch, &mut |root, verdict| {
                     // Nothing is written because of a document that is not valid through and through.
-                    if !checked {
-                        document.check()?;
-                        checked = true;
-                    }
+                    document.check()?;
                     counts.matched += !verdict.matches.is_empty() as u64;
                     counts.matches += verdict.matches.len() as u64;
                     counts.suppressed += verdict.suppressed.len() as u64;

@@ -1,6 +1,6 @@
 //! A JSON document, read in place through its [`Index`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use memchr::memchr;
@@ -10,7 +10,7 @@ use poseur_matcher::json::escape;
 use poseur_matcher::paths::{PathId, Paths};
 use poseur_matcher::record::{Handle, Kind, MAX_DEPTH, Record, Unreadable};
 
-use super::check::{check, check_indexed};
+use super::check::{check, check_and_collect, check_indexed};
 use super::index::Index;
 use super::text;
 
@@ -20,6 +20,8 @@ pub struct Document<'a> {
     index: &'a Index,
     root: Handle,
     pool: &'a Pool,
+    /// It is known to be valid.
+    checked: Cell<bool>,
 }
 
 /// Memory that documents borrow: decoded keys, and texts that hold documents themselves.
@@ -56,6 +58,10 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+fn is_mark(byte: u8) -> bool {
+    matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':')
+}
+
 impl<'a> Document<'a> {
     /// Indexes a text and takes it as a document; byte-order mark and outer white space aside, it
     /// must start with `{` or `[`.
@@ -78,16 +84,21 @@ impl<'a> Document<'a> {
             index,
             root: Handle { start, end },
             pool,
+            checked: Cell::new(false),
         })
     }
 
-    /// Checks the whole document.
+    /// Checks the whole document, if that has not been done.
     ///
     /// # Errors
     /// If it is not readable.
     pub fn check(&self) -> Result<(), Unreadable> {
-        let Handle { start, end } = self.root;
-        check_indexed(&self.bytes[start..end], start, self.index)
+        if !self.checked.get() {
+            let Handle { start, end } = self.root;
+            check_indexed(&self.bytes[..end], start, self.index)?;
+            self.checked.set(true);
+        }
+        Ok(())
     }
 
     /// Whether a key may be in an object: one that does not stand there as it is, and cannot be
@@ -323,22 +334,13 @@ impl<'a> Document<'a> {
                 return None;
             }
             let start = at;
-            let mark = matches!(self.bytes[at], b'{' | b'}' | b'[' | b']' | b',' | b':');
-            at = if mark {
-                at + 1
-            } else {
-                match self.value_end(at) {
-                    Ok(end) => end.min(value.end),
-                    Err(_) => at + 1,
-                }
-            };
+            if is_mark(self.bytes[start]) {
+                at += 1;
+                return Some(Token::Mark(self.bytes[start]));
+            }
+            at = self.token_end(start, value);
             let handle = Handle { start, end: at };
-            Some(if mark {
-                Token::Mark(self.bytes[start])
-            } else if self.bytes[start] == b'"'
-                && start > value.start
-                && self.skip_space(at).and_then(|next| self.byte(next)) == Ok(b':')
-            {
+            Some(if self.is_key(handle, value) {
                 Token::Key(handle)
             } else {
                 Token::Scalar(handle)
@@ -346,11 +348,39 @@ impl<'a> Document<'a> {
         })
     }
 
+    /// Position after the key or scalar that starts at `at`, inside a value.
+    #[inline]
+    fn token_end(&self, at: usize, inside: Handle) -> usize {
+        match self.value_end(at) {
+            Ok(end) => end.min(inside.end),
+            Err(_) => at + 1,
+        }
+    }
+
+    /// Whether a key or scalar inside a value is a key.
+    #[inline]
+    fn is_key(&self, token: Handle, inside: Handle) -> bool {
+        self.bytes[token.start] == b'"'
+            && token.start > inside.start
+            && self.skip_space(token.end).and_then(|next| self.byte(next)) == Ok(b':')
+    }
+
     /// The bytes between the quotes of a string.
     fn content(&self, string: Handle) -> &[u8] {
         let end = string.end.saturating_sub(1).max(string.start + 1);
         &self.bytes[string.start + 1..end]
     }
+}
+
+/// The text of a string that may have escapes.
+#[inline(never)]
+fn marked_text<'s>(content: &'s [u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    if memchr(b'\\', content).is_none() {
+        return content;
+    }
+    scratch.clear();
+    text::decode(content, scratch);
+    scratch
 }
 
 enum Token {
@@ -386,19 +416,31 @@ impl Record for Document<'_> {
         }
     }
 
+    fn walk_matched(
+        &self,
+        from: Handle,
+        paths: &Paths,
+        found: &mut Found,
+    ) -> Result<(), Unreadable> {
+        if from != self.root || self.checked.get() || !self.index.has_plain_strings() {
+            return self.walk(from, paths, found);
+        }
+        let Handle { start, end } = self.root;
+        check_and_collect(&self.bytes[..end], start, self.index, paths, found)?;
+        self.checked.set(true);
+        Ok(())
+    }
+
     #[inline]
     fn text<'s>(&'s self, value: Handle, scratch: &'s mut Vec<u8>) -> &'s [u8] {
         if self.bytes[value.start] != b'"' {
             return &self.bytes[value.start..value.end];
         }
         let content = self.content(value);
-        let marked = self.index.has_backslashes() && self.index.has_marks(value.start, value.end);
-        if !marked || memchr(b'\\', content).is_none() {
-            return content;
+        if self.index.has_backslashes() && self.index.has_marks(value.start, value.end) {
+            return marked_text(content, scratch);
         }
-        scratch.clear();
-        text::decode(content, scratch);
-        scratch
+        content
     }
 
     fn leaves(
@@ -406,10 +448,18 @@ impl Record for Document<'_> {
         value: Handle,
         visit: &mut dyn FnMut(Handle) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        for token in self.tokens(value) {
-            if let Token::Scalar(leaf) = token {
-                visit(leaf)?;
+        let mut at = value.start;
+        while at < value.end {
+            let byte = self.bytes[at];
+            if is_space(byte) || is_mark(byte) {
+                at += 1;
+                continue;
             }
+            let end = self.token_end(at, value);
+            if !self.is_key(Handle { start: at, end }, value) {
+                visit(Handle { start: at, end })?;
+            }
+            at = end;
         }
         ControlFlow::Continue(())
     }
