@@ -3,18 +3,24 @@
 /// Appends a text as a JSON string. Bytes that are not UTF-8 become U+FFFD, so that what Poseur
 /// writes is always valid.
 pub fn string(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
     // Nearly all texts are valid, and finding that out is much quicker than going through them.
-    if std::str::from_utf8(text).is_ok() {
-        escape(text, out);
-    } else {
-        for chunk in text.utf8_chunks() {
-            escape(chunk.valid().as_bytes(), out);
-            if !chunk.invalid().is_empty() {
-                out.extend_from_slice("\u{FFFD}".as_bytes());
-            }
+    if let Ok(text) = std::str::from_utf8(text) {
+        return valid_string(text, out);
+    }
+    out.push(b'"');
+    for chunk in text.utf8_chunks() {
+        escape(chunk.valid().as_bytes(), out);
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{FFFD}".as_bytes());
         }
     }
+    out.push(b'"');
+}
+
+/// Appends a text that is UTF-8 as a JSON string.
+pub fn valid_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape(text.as_bytes(), out);
     out.push(b'"');
 }
 

@@ -82,6 +82,11 @@ impl Verdict {
         &self.text[range.clone()]
     }
 
+    /// All texts, one after another.
+    pub fn texts(&self) -> &[u8] {
+        &self.text
+    }
+
     /// The indexes of the rules that matched.
     pub fn rules(&self) -> impl Iterator<Item = usize> + '_ {
         self.matches.iter().map(|found| found.rule)

@@ -1,6 +1,9 @@
 //! What is written into a matched record, as JSON.
 
-use poseur_matcher::json::string;
+use std::ops::Range;
+
+use poseur_matcher::json::{string, valid_string};
+use poseur_matcher::verdict::Match;
 use poseur_matcher::{Matcher, Verdict};
 use poseur_rule::model::{Level, Test, Words};
 
@@ -48,7 +51,7 @@ pub struct TagWriter {
     exceptions: Vec<ExceptionJson>,
     /// By predicate: `{"field":"…","value":` and `,"keyword":"…"}`.
     predicates: Vec<(Vec<u8>, Vec<u8>)>,
-    /// `"name":`
+    /// `,"name":`
     context: Vec<Vec<u8>>,
 }
 
@@ -59,6 +62,10 @@ struct RuleJson {
     level: Level,
     risk_score: Option<u8>,
     techniques: Vec<Vec<u8>>,
+    /// `{"rule":…,"title":…,"on":[`
+    found: Vec<u8>,
+    /// What [`TagWriter::head`] makes of a verdict where this rule alone has matched.
+    alone: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,16 +110,18 @@ impl TagWriter {
             out.push(b':');
             out
         };
-        let rules = matcher.rules().iter().map(|rule| RuleJson {
-            id: json(&rule.id),
-            title: json(&rule.title),
-            level: rule.level,
-            risk_score: rule.risk_score,
-            techniques: rule
-                .techniques
-                .iter()
-                .map(|technique| json(technique))
-                .collect(),
+        let rules = matcher.rules().iter().map(|rule| {
+            let (id, title) = (json(&rule.id), json(&rule.title));
+            let techniques = rule.techniques.iter();
+            RuleJson {
+                found: [b"{\"rule\":", &id[..], b",\"title\":", &title, b",\"on\":["].concat(),
+                id,
+                title,
+                level: rule.level,
+                risk_score: rule.risk_score,
+                techniques: techniques.map(|technique| json(technique)).collect(),
+                alone: Vec::new(),
+            }
         });
         let exceptions = matcher.exceptions().iter().map(|exception| ExceptionJson {
             id: json(&exception.id),
@@ -128,19 +137,26 @@ impl TagWriter {
             after.push(b'}');
             (before, after)
         });
-        TagWriter {
+        let context = matcher.context_names().iter();
+        let mut writer = TagWriter {
             style: options.style,
             key_json: key_json(&options.key),
             key: options.key,
             rules: rules.collect(),
             exceptions: exceptions.collect(),
             predicates: predicates.collect(),
-            context: matcher
-                .context_names()
-                .iter()
-                .map(|name| key_json(name))
+            context: context
+                .map(|name| [b",", &key_json(name)[..]].concat())
                 .collect(),
+        };
+        for rule in 0..writer.rules.len() {
+            let mut verdict = Verdict::default();
+            verdict.matches.push(Match { rule, on: 0..0 });
+            let mut alone = Vec::new();
+            writer.head(&verdict, &mut alone);
+            writer.rules[rule].alone = alone;
         }
+        writer
     }
 
     /// Appends `"key":`.
@@ -150,15 +166,23 @@ impl TagWriter {
 
     /// Appends the value of the key, for the styles that have one.
     pub fn value(&self, verdict: &Verdict, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"rules\":");
-        self.rule_list(verdict, |rule| &rule.id, out);
+        match verdict.matches.as_slice() {
+            [only] => out.extend_from_slice(&self.rules[only.rule].alone),
+            _ => self.head(verdict, out),
+        }
         if self.style == Style::Namespace {
             self.details(verdict, out);
         }
         out.push(b'}');
     }
 
-    fn details(&self, verdict: &Verdict, out: &mut Vec<u8>) {
+    /// What follows from the rules that matched alone.
+    fn head(&self, verdict: &Verdict, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"rules\":");
+        self.rule_list(verdict, |rule| &rule.id, out);
+        if self.style != Style::Namespace {
+            return;
+        }
         if let Some(level) = self.matched(verdict).map(|rule| rule.level).max() {
             out.extend_from_slice(b",\"level\":\"");
             out.extend_from_slice(level.as_str().as_bytes());
@@ -174,39 +198,37 @@ impl TagWriter {
             out.truncate(start);
         }
         if !verdict.matches.is_empty() {
-            let mut separator: &[u8] = b",\"matches\":[";
-            for found in &verdict.matches {
-                let rule = &self.rules[found.rule];
-                out.extend_from_slice(separator);
-                separator = b",";
-                out.extend_from_slice(b"{\"rule\":");
-                out.extend_from_slice(&rule.id);
-                out.extend_from_slice(b",\"title\":");
-                out.extend_from_slice(&rule.title);
-                let mut separator: &[u8] = b",\"on\":[";
-                for satisfied in &verdict.on[found.on.clone()] {
+            out.extend_from_slice(b",\"matches\":[");
+        }
+    }
+
+    fn details(&self, verdict: &Verdict, out: &mut Vec<u8>) {
+        let texts = Texts::new(verdict);
+        if !verdict.matches.is_empty() {
+            for (at, found) in verdict.matches.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(&self.rules[found.rule].found);
+                for (at, satisfied) in verdict.on[found.on.clone()].iter().enumerate() {
                     let (before, after) = &self.predicates[satisfied.predicate as usize];
-                    out.extend_from_slice(separator);
-                    separator = b",";
+                    if at > 0 {
+                        out.push(b',');
+                    }
                     out.extend_from_slice(before);
-                    string(verdict.text(&satisfied.value), out);
+                    texts.string(&satisfied.value, out);
                     out.extend_from_slice(after);
                 }
-                out.extend_from_slice(if found.on.is_empty() {
-                    b",\"on\":[]}"
-                } else {
-                    b"]}"
-                });
+                out.extend_from_slice(b"]}");
             }
             out.push(b']');
         }
         if !verdict.context.is_empty() {
-            let mut separator: &[u8] = b",\"context\":{";
-            for (name, value) in &verdict.context {
-                out.extend_from_slice(separator);
-                separator = b",";
-                out.extend_from_slice(&self.context[*name]);
-                valid_utf8(verdict.text(value), out);
+            out.extend_from_slice(b",\"context\":{");
+            for (at, (name, value)) in verdict.context.iter().enumerate() {
+                let name = &self.context[*name];
+                out.extend_from_slice(if at == 0 { &name[1..] } else { name });
+                texts.json(value, out);
             }
             out.push(b'}');
         }
@@ -349,12 +371,44 @@ fn number(value: u8, out: &mut Vec<u8>) {
     let _ = write!(out, "{value}");
 }
 
-/// Appends JSON taken from a record, with what is not UTF-8 in its strings replaced.
-fn valid_utf8(text: &[u8], out: &mut Vec<u8>) {
-    // Nearly all texts are, and finding that out is much quicker than going through them.
-    if std::str::from_utf8(text).is_ok() {
-        return out.extend_from_slice(text);
+/// The texts of a verdict, as valid UTF-8.
+struct Texts<'a> {
+    verdict: &'a Verdict,
+    /// All of them, if they are valid: nearly all are, and finding that out for all at once is much
+    /// quicker than for one after another.
+    valid: Option<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    fn new(verdict: &'a Verdict) -> Texts<'a> {
+        let valid = simdutf8::basic::from_utf8(verdict.texts()).ok();
+        Texts { verdict, valid }
     }
+
+    /// A text that is known to be valid. One that begins or ends within a character is not.
+    fn valid(&self, text: &Range<usize>) -> Option<&'a str> {
+        self.valid?.get(text.clone())
+    }
+
+    /// Appends a text as a JSON string.
+    fn string(&self, text: &Range<usize>, out: &mut Vec<u8>) {
+        match self.valid(text) {
+            Some(text) => valid_string(text, out),
+            None => string(self.verdict.text(text), out),
+        }
+    }
+
+    /// Appends JSON taken from a record, with what is not UTF-8 in its strings replaced.
+    fn json(&self, text: &Range<usize>, out: &mut Vec<u8>) {
+        match self.valid(text) {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => valid_utf8(self.verdict.text(text), out),
+        }
+    }
+}
+
+/// Appends a text with what is not UTF-8 in it replaced.
+fn valid_utf8(text: &[u8], out: &mut Vec<u8>) {
     for chunk in text.utf8_chunks() {
         out.extend_from_slice(chunk.valid().as_bytes());
         if !chunk.invalid().is_empty() {
