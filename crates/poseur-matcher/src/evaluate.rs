@@ -187,6 +187,7 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
     }
 
     /// Reads a field and sets the bits of all its predicates.
+    #[inline(never)]
     fn read(&mut self, field: usize) {
         let set = &self.plan.sets[field];
         let object = self.object();
@@ -241,6 +242,25 @@ impl<'a, R: Record + ?Sized> Evaluation<'a, R> {
         });
         self.state.one_text = one;
         outcome.is_break().then_some(&self.state.one_text)
+    }
+
+    /// Visits the first value of a field; says whether there are more.
+    pub(crate) fn first_value(
+        &mut self,
+        field: usize,
+        visit: &mut dyn FnMut(Scalar<'_>, Option<Handle>),
+    ) -> bool {
+        let (object, texts) = (self.object(), &mut self.state.texts);
+        let mut any = false;
+        let outcome = self.schema.fields[field].values(object, texts, &mut |value, place| {
+            if any {
+                return ControlFlow::Break(());
+            }
+            any = true;
+            visit(value, place);
+            ControlFlow::Continue(())
+        });
+        outcome.is_break()
     }
 
     /// Visits the values of a field, and for each the predicates it satisfies by itself.

@@ -281,6 +281,18 @@ impl FieldPlan {
         for path in self.present_sources(found) {
             for value in found.values(path) {
                 match self.kind {
+                    // Most fields, and most values.
+                    FieldKind::Keyword if self.derive == Derive::Same => match record.kind(value) {
+                        Kind::Null | Kind::Map => {}
+                        Kind::List => {
+                            self.keyword(record, value, found, texts, &mut anything, visit)?;
+                        }
+                        kind => {
+                            anything = true;
+                            let text = record.text(value, &mut texts.decoded);
+                            visit(Scalar { kind, text }, Some(value))?;
+                        }
+                    },
                     FieldKind::Keyword => {
                         self.keyword(record, value, found, texts, &mut anything, visit)?;
                     }
@@ -378,13 +390,15 @@ impl FieldPlan {
                     let text = record.text(value, decoded);
                     return visit(Scalar { kind, text }, Some(value));
                 }
-                let renamed = self.is_renamed(record, found, derived);
                 let text = record.text(value, decoded);
                 // What is not renamed is the value itself; all else that is derived is text.
-                if let Derive::Rename { entries, .. } = &self.derive
-                    && !(renamed && entries.iter().any(|(from, _)| from.as_bytes() == text))
-                {
-                    return visit(Scalar { kind, text }, Some(value));
+                let mut renamed = false;
+                if let Derive::Rename { entries, .. } = &self.derive {
+                    renamed = entries.iter().any(|(from, _)| from.as_bytes() == text)
+                        && self.is_renamed(record, found, derived);
+                    if !renamed {
+                        return visit(Scalar { kind, text }, Some(value));
+                    }
                 }
                 match derive(&self.derive, kind, text, renamed, derived) {
                     Some(text) => visit(text_scalar(text), Some(value)),

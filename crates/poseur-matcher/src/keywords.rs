@@ -82,6 +82,12 @@ impl Keywords {
     /// Sets the bits of all keywords that the text holds.
     #[inline]
     pub fn test(&self, text: &[u8], bits: &mut Bits) {
+        if !matches!(self.search, Search::Nothing) {
+            self.search(text, bits);
+        }
+    }
+
+    fn search(&self, text: &[u8], bits: &mut Bits) {
         match &self.search {
             Search::Nothing => {}
             Search::Few { finders, longest } => self.test_few(finders, *longest, text, bits),

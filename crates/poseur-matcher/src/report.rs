@@ -60,7 +60,8 @@ fn collect<R: Record + ?Sized>(
         Clause::Any(parts) => {
             let chosen = chosen || parts.len() > 1;
             for part in parts {
-                if evaluation.clause(part) {
+                // A predicate is asked below.
+                if matches!(part, Clause::Predicate(_)) || evaluation.clause(part) {
                     collect(evaluation, part, chosen, only_chosen, out);
                 }
             }
@@ -115,19 +116,30 @@ fn value<R: Record + ?Sized>(
     }
     let numbered = &evaluation.plan.predicates.list[predicate as usize];
     let field = numbered.field;
+    let start = text.len();
     let mut found = None;
+    let mut several = false;
     if matches!(numbered.predicate.test, Test::SameAs { .. }) {
         found = evaluation
             .same_as(field, predicate)
             .map(|value| (store(value, text), None));
+    } else {
+        several = evaluation.first_value(field, &mut |value, place| {
+            found = Some((store(value.text, text), place));
+        });
     }
-    evaluation.each_value(field, &mut |_, value, place, bits| {
-        if !bits.has(predicate) {
-            return ControlFlow::Continue(());
-        }
-        found = Some((store(value.text, text), place));
-        ControlFlow::Break(())
-    });
+    // A value that is the only one is the one that satisfies what the field satisfies.
+    if several {
+        text.truncate(start);
+        found = None;
+        evaluation.each_value(field, &mut |_, value, place, bits| {
+            if !bits.has(predicate) {
+                return ControlFlow::Continue(());
+            }
+            found = Some((store(value.text, text), place));
+            ControlFlow::Break(())
+        });
+    }
     // Inside a dynamic value, the leaf that holds the keyword says more than the whole.
     if evaluation.schema.fields[field].is_dynamic()
         && let Some((range, Some(place))) = &mut found
@@ -192,13 +204,12 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
             && field.kind != FieldKind::Flag;
         if raw {
             let Object { record, found, .. } = self.object;
-            for value in field.raw_values(found) {
-                if record.kind(value) == Kind::Null {
-                    continue;
+            field.raw_values(found).for_each(|value| {
+                if record.kind(value) != Kind::Null {
+                    separate(start, &mut count, out);
+                    record.write_json(value, out);
                 }
-                separate(start, &mut count, out);
-                record.write_json(value, out);
-            }
+            });
         } else {
             self.values(field, &mut |value| {
                 separate(start, &mut count, out);
@@ -217,8 +228,11 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
 
     /// Adds the analyst fields of a rule that the verdict does not have yet.
     pub fn context(&mut self, schema: &SchemaPlan, names: &[usize], verdict: &mut Verdict) {
+        // A rule's own fields are all different.
+        let before = verdict.context.len();
         for &name in names {
-            if verdict.context.iter().any(|(known, _)| *known == name) {
+            let mut known = verdict.context[..before].iter();
+            if known.any(|(known, _)| *known == name) {
                 continue;
             }
             let start = verdict.text.len();
@@ -259,22 +273,25 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
 }
 
 /// Makes room for one more value in a list that is only a list from the second value on.
+#[inline]
 fn separate(start: usize, count: &mut usize, out: &mut Vec<u8>) {
-    match *count {
-        0 => {}
-        1 => {
-            out.insert(start, b'[');
-            out.push(b',');
-        }
-        _ => out.push(b','),
+    if *count == 1 {
+        out.insert(start, b'[');
+    }
+    if *count > 0 {
+        out.push(b',');
     }
     *count += 1;
 }
 
 impl Plan {
-    /// The numbers of a rule's analyst fields in [`Plan::context_names`].
+    /// The numbers of a rule's analyst fields in [`Plan::context_names`], each once.
     pub(crate) fn context_of(&self, fields: &[String]) -> Vec<usize> {
-        let number = |name| self.context_names.iter().position(|known| known == name);
-        fields.iter().filter_map(number).collect()
+        let mut numbers = Vec::new();
+        for field in fields {
+            let number = self.context_names.iter().position(|known| known == field);
+            numbers.extend(number.filter(|number| !numbers.contains(number)));
+        }
+        numbers
     }
 }
