@@ -331,10 +331,20 @@ fn literal_in(text: &str, field: &FieldPlan) -> Option<String> {
     }
 }
 
-/// The longest part of a text that is spelled one way only.
+/// The longest part of a text that is spelled one way only, whatever the record's format.
 pub(crate) fn literal(text: &str) -> Option<String> {
     let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '/');
     let parts = text.split(|c| !plain(c));
-    let longest = parts.max_by_key(|part| part.len())?;
-    (longest.len() >= SHORTEST).then(|| longest.to_owned())
+    let parts = parts.filter(|part| part.len() >= SHORTEST && !is_scalar(part));
+    parts.max_by_key(|part| part.len()).map(str::to_owned)
+}
+
+/// Whether a part may be one of a number or a truth value, which MessagePack does not spell out.
+fn is_scalar(part: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    let digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e');
+    part.bytes().all(digit)
+        || ["true", "false", "-inf"]
+            .iter()
+            .any(|text| text.contains(&part))
 }

@@ -6,6 +6,7 @@ pub mod candidates;
 pub mod counts;
 pub mod frames;
 pub mod json;
+pub mod msgpack;
 pub mod tag;
 pub mod tagger;
 

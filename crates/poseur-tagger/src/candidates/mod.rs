@@ -115,31 +115,51 @@ impl Candidates {
         self.search.method()
     }
 
-    /// The next candidate at or after `from`, where a line begins.
+    /// The next candidate among lines, at or after `from`, where a line begins.
     #[inline]
     pub fn next(&self, buffer: &[u8], from: usize) -> Next {
+        let (line, passed) = self.next_record(buffer, from, |from, place| {
+            let start = memrchr(b'\n', &buffer[from..place]).map_or(from, |feed| from + feed + 1);
+            let end = memchr(b'\n', &buffer[place..]).map_or(buffer.len(), |feed| place + feed);
+            Some(start..end)
+        });
+        Next { line, passed }
+    }
+
+    /// The next candidate among records that stand one after the other, and how many line feeds come
+    /// before the place that gave it away. `around` is given a place where a record begins or goes
+    /// on, and one not before it, and answers where the record is that holds the latter; `None` ends
+    /// the search.
+    #[inline(always)]
+    pub fn next_record(
+        &self,
+        buffer: &[u8],
+        from: usize,
+        mut around: impl FnMut(usize, usize) -> Option<Range<usize>>,
+    ) -> (Option<Range<usize>>, u64) {
         let (mut at, mut passed) = (from, 0);
-        // The line of the last hit, and the literals that do not speak in it.
-        let (mut line, mut silent) = (from..from, 0_u128);
+        // The record of the last hit, and the literals that do not speak in it.
+        let (mut record, mut silent) = (from..from, 0_u128);
         loop {
             let found = self.search.find(buffer, at);
             passed += found.lines;
             let Some(hit) = found.hit else {
-                return Next { line: None, passed };
+                return (None, passed);
             };
-            if hit.at >= line.end {
-                let start = memrchr(b'\n', &buffer[at..hit.at]).map_or(at, |feed| at + feed + 1);
-                let end =
-                    memchr(b'\n', &buffer[hit.at..]).map_or(buffer.len(), |feed| hit.at + feed);
-                (line, silent) = (start..end, 0);
+            if hit.at >= record.end {
+                let Some(next) = around(at, hit.at) else {
+                    return (None, passed);
+                };
+                (record, silent) = (next, 0);
             }
             let speaks = if hit.literal == self.escape {
-                self.matters(&buffer[hit.at..line.end])
+                self.matters(&buffer[hit.at..record.end])
             } else {
                 match self.confirmers.get(hit.literal) {
                     Some(Some(confirmer)) => {
                         let bit = 1 << hit.literal;
-                        let speaks = silent & bit == 0 && confirmer.confirms(&buffer[line.clone()]);
+                        let speaks =
+                            silent & bit == 0 && confirmer.confirms(&buffer[record.clone()]);
                         silent |= bit;
                         speaks
                     }
@@ -147,10 +167,7 @@ impl Candidates {
                 }
             };
             if speaks {
-                return Next {
-                    line: Some(line),
-                    passed,
-                };
+                return (Some(record), passed);
             }
             at = hit.at + 1;
         }

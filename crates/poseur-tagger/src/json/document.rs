@@ -24,17 +24,27 @@ pub struct Document<'a> {
     checked: Cell<bool>,
 }
 
-/// Memory that documents borrow: decoded keys, and texts that hold documents themselves.
+/// Memory that documents borrow: decoded keys and texts, and the indexes of documents in texts.
 #[derive(Debug, Default)]
 pub struct Pool {
     keys: RefCell<Vec<Vec<u8>>>,
-    embedded: RefCell<Vec<Embedded>>,
+    indexes: RefCell<Vec<Index>>,
 }
 
-#[derive(Debug, Default)]
-struct Embedded {
-    text: Vec<u8>,
-    index: Index,
+/// If a text is a readable JSON object or array, calls `visit` with that document and returns true.
+pub fn open(text: &[u8], pool: &Pool, visit: &mut dyn FnMut(&dyn Record)) -> bool {
+    let (start, end) = trim(text);
+    if !matches!(text.get(start), Some(b'{' | b'[')) || check(&text[start..end]).is_err() {
+        return false;
+    }
+    let mut index = pool.indexes.borrow_mut().pop().unwrap_or_default();
+    let document = Document::new(text, &mut index, pool);
+    if let Ok(document) = &document {
+        visit(document);
+    }
+    let opened = document.is_ok();
+    pool.indexes.borrow_mut().push(index);
+    opened
 }
 
 /// The document without a byte-order mark and the white space around it, as a range.
@@ -546,16 +556,11 @@ impl Record for Document<'_> {
         ) {
             return false;
         }
-        let mut inner = self.pool.embedded.borrow_mut().pop().unwrap_or_default();
-        inner.text.clear();
-        text::decode(content, &mut inner.text);
-        let (start, end) = trim(&inner.text);
-        let readable = matches!(inner.text.get(start), Some(b'{' | b'['))
-            && check(&inner.text[start..end]).is_ok();
-        if readable && let Ok(document) = Document::new(&inner.text, &mut inner.index, self.pool) {
-            visit(&document);
-        }
-        self.pool.embedded.borrow_mut().push(inner);
+        let mut text = self.pool.keys.borrow_mut().pop().unwrap_or_default();
+        text.clear();
+        text::decode(content, &mut text);
+        let readable = open(&text, self.pool, visit);
+        self.pool.keys.borrow_mut().push(text);
         readable
     }
 

@@ -1,0 +1,6 @@
+//! MessagePack: maps read in place, and what is written into them.
+
+pub mod document;
+pub mod encode;
+pub mod events;
+pub mod head;
