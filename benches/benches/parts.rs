@@ -19,7 +19,7 @@ use poseur_tagger::TagOptions;
 use poseur_tagger::candidates::Candidates;
 use poseur_tagger::json::document::{Document, Pool};
 use poseur_tagger::json::index::Index;
-use poseur_tagger::json::splice::Splicer;
+use poseur_tagger::splice::{Edits, Splicer};
 use poseur_tagger::tag::TagWriter;
 use poseur_tests::reference::rules::{EMAIL_WORDS, MEMBER_NAMES};
 use poseur_tests::rules::Options;
@@ -311,7 +311,7 @@ fn splice(c: &mut Criterion) {
         assert!(read.is_ok());
     }
     let mut splicer = Splicer::new(TagWriter::new(&matcher, TagOptions::default()));
-    let (mut made, mut edits) = (Vec::new(), Vec::new());
+    let mut edits = Edits::default();
     let mut group = c.benchmark_group("splice, teams chats, all matching");
     group.throughput(Throughput::Bytes(traffic.bytes.len() as u64));
     measure(
@@ -319,13 +319,13 @@ fn splice(c: &mut Criterion) {
         "write the tags",
         traffic.matches() as usize,
         || {
-            edits.clear();
+            edits.list.clear();
             for (document, (root, verdict)) in documents.iter().zip(&verdicts) {
-                made.clear();
-                let spliced = splicer.splice(document, *root, verdict, &mut made, &mut edits);
-                assert!(spliced.is_ok() && !made.is_empty());
+                edits.made.clear();
+                let spliced = splicer.splice(document, *root, verdict, &mut edits);
+                assert!(spliced.is_ok() && !edits.made.is_empty());
             }
-            edits.len()
+            edits.list.len()
         },
     );
     group.finish();

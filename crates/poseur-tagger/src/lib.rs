@@ -7,9 +7,12 @@ pub mod counts;
 pub mod frames;
 pub mod json;
 pub mod msgpack;
+pub mod splice;
 pub mod tag;
+pub mod tagged;
 pub mod tagger;
 
 pub use counts::Counts;
 pub use tag::{Style, TagOptions};
-pub use tagger::{Lines, Tagged, Tagger};
+pub use tagged::Tagged;
+pub use tagger::{Lines, Tagger};

@@ -1,6 +1,5 @@
 //! The tagger: a buffer of records in, the same bytes out with tags spliced in.
 
-use std::io::{self, IoSlice, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,8 +11,9 @@ use crate::candidates::Candidates;
 use crate::counts::Counts;
 use crate::json::document::{Document, Pool, trim};
 use crate::json::index::Index;
-use crate::json::splice::{Edit, Splicer};
+use crate::splice::Splicer;
 use crate::tag::{TagOptions, TagWriter};
+use crate::tagged::{Output, Tagged};
 
 /// Reads lines of JSON and decides about them; shared by tagging, hunting and explaining.
 #[derive(Debug)]
@@ -166,16 +166,7 @@ pub struct Hit<'a> {
 #[derive(Debug)]
 pub struct Tagger {
     lines: Lines,
-    splicer: Splicer,
-    edits: Vec<Edit>,
-    made: Vec<u8>,
-    pieces: Vec<Piece>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
-    Input(Range<usize>),
-    Made(Range<usize>),
+    output: Output,
 }
 
 impl Tagger {
@@ -189,10 +180,7 @@ impl Tagger {
         let tag = TagWriter::new(lines.matcher(), options);
         Tagger {
             lines,
-            splicer: Splicer::new(tag),
-            edits: Vec::new(),
-            made: Vec::new(),
-            pieces: Vec::new(),
+            output: Output::new(Splicer::new(tag)),
         }
     }
 
@@ -208,114 +196,11 @@ impl Tagger {
 
     /// Tags a buffer of whole lines (the last may lack its line feed), as of `now`.
     pub fn tag<'a>(&'a mut self, input: &'a [u8], now: Timestamp) -> Tagged<'a> {
-        let Tagger {
-            lines,
-            splicer,
-            edits,
-            made,
-            pieces,
-        } = self;
-        edits.clear();
-        made.clear();
-        pieces.clear();
+        let Tagger { lines, output } = self;
+        output.clear();
         lines.read(input, now, &mut |hit| {
-            let first = edits.len();
-            splicer.splice(hit.document, hit.root, hit.verdict, made, edits)?;
-            for edit in &mut edits[first..] {
-                edit.replaced.start += hit.line.start;
-                edit.replaced.end += hit.line.start;
-            }
-            Ok(())
+            output.splice(hit.document, hit.root, hit.line.start, hit.verdict)
         });
-        let mut done = 0;
-        for edit in edits.iter() {
-            pieces.push(Piece::Input(done..edit.replaced.start));
-            pieces.push(Piece::Made(edit.made.clone()));
-            done = edit.replaced.end;
-        }
-        pieces.push(Piece::Input(done..input.len()));
-        Tagged {
-            input,
-            made,
-            pieces,
-        }
+        output.finish(input)
     }
-}
-
-/// A tagged buffer: stretches of the input, with what was made in between.
-#[derive(Debug)]
-pub struct Tagged<'a> {
-    input: &'a [u8],
-    made: &'a [u8],
-    pieces: &'a [Piece],
-}
-
-impl<'a> Tagged<'a> {
-    /// The output, piece by piece.
-    pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.pieces.iter().map(|piece| match piece {
-            Piece::Input(range) => &self.input[range.clone()],
-            Piece::Made(range) => &self.made[range.clone()],
-        })
-    }
-
-    /// Whether nothing was changed.
-    pub fn is_unchanged(&self) -> bool {
-        self.pieces.len() <= 1
-    }
-
-    /// Length of the output in bytes.
-    pub fn len(&self) -> usize {
-        self.slices().map(<[u8]>::len).sum()
-    }
-
-    /// Whether there is no output.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Writes the output without putting it together first.
-    ///
-    /// # Errors
-    /// Those of the writer.
-    pub fn write_to(&self, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
-        // The system takes at most 1024 slices at once.
-        const MOST: usize = 1024;
-        let mut slices = self
-            .slices()
-            .filter(|slice| !slice.is_empty())
-            .map(IoSlice::new);
-        let mut batch = Vec::new();
-        loop {
-            batch.clear();
-            batch.extend(slices.by_ref().take(MOST));
-            match batch.as_slice() {
-                [] => return Ok(()),
-                [slice] => out.write_all(slice)?,
-                _ => write_all_vectored(out, &mut batch)?,
-            }
-        }
-    }
-
-    /// The output, put together.
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.len());
-        self.slices().for_each(|slice| out.extend_from_slice(slice));
-        out
-    }
-}
-
-fn write_all_vectored(
-    out: &mut (impl Write + ?Sized),
-    mut slices: &mut [IoSlice<'_>],
-) -> io::Result<()> {
-    while !slices.is_empty() {
-        match out.write_vectored(slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -27,8 +27,22 @@ pub struct Document<'a> {
 /// Memory that documents borrow: decoded keys and texts, and the indexes of documents in texts.
 #[derive(Debug, Default)]
 pub struct Pool {
-    keys: RefCell<Vec<Vec<u8>>>,
+    texts: RefCell<Vec<Vec<u8>>>,
     indexes: RefCell<Vec<Index>>,
+}
+
+impl Pool {
+    /// An empty text.
+    pub fn take(&self) -> Vec<u8> {
+        let mut text = self.texts.borrow_mut().pop().unwrap_or_default();
+        text.clear();
+        text
+    }
+
+    /// Takes a text back.
+    pub fn give(&self, text: Vec<u8>) {
+        self.texts.borrow_mut().push(text);
+    }
 }
 
 /// If a text is a readable JSON object or array, calls `visit` with that document and returns true.
@@ -124,25 +138,14 @@ impl<'a> Document<'a> {
         inside.iter().find(|&&byte| !is_space(byte)) == Some(&b'}')
     }
 
-    /// Visits the members of an object: decoded key, position of the key's opening quote, value.
+    /// Visits the members of an object: decoded key, value.
     ///
     /// # Errors
     /// When the object is not well-formed.
-    pub fn members(
+    pub fn each_member(
         &self,
         object: Handle,
-        mut visit: impl FnMut(&[u8], usize, Handle),
-    ) -> Result<(), Unreadable> {
-        self.each_member(object, |key, quote, value| {
-            visit(key, quote, value);
-            ControlFlow::Continue(())
-        })
-    }
-
-    fn each_member(
-        &self,
-        object: Handle,
-        mut visit: impl FnMut(&[u8], usize, Handle) -> ControlFlow<()>,
+        mut visit: impl FnMut(&[u8], Handle) -> ControlFlow<()>,
     ) -> Result<(), Unreadable> {
         let mut at = object.start;
         while let Some(quote) = self.next_member(&mut at)? {
@@ -151,7 +154,7 @@ impl<'a> Document<'a> {
             let end = self.value_end(value)?;
             let handle = Handle { start: value, end };
             if self
-                .with_key(quote, close, |key| visit(key, quote, handle))
+                .with_key(quote, close, |key| visit(key, handle))
                 .is_break()
             {
                 return Ok(());
@@ -244,11 +247,10 @@ impl<'a> Document<'a> {
             return then(content);
         }
         // While one key is looked at, those of objects below it may be decoded.
-        let mut key = self.pool.keys.borrow_mut().pop().unwrap_or_default();
-        key.clear();
+        let mut key = self.pool.take();
         text::decode(content, &mut key);
         let result = then(&key);
-        self.pool.keys.borrow_mut().push(key);
+        self.pool.give(key);
         result
     }
 
@@ -509,7 +511,7 @@ impl Record for Document<'_> {
         }
         let mut outcome = ControlFlow::Continue(());
         // An object that is not well-formed has the members up to there.
-        let _ = self.each_member(value, |key, _, member| {
+        let _ = self.each_member(value, |key, member| {
             outcome = visit(key, member);
             outcome
         });
@@ -523,7 +525,7 @@ impl Record for Document<'_> {
             // Nothing is to be left out or spelled in another way.
             return out.extend_from_slice(written);
         }
-        let mut scratch = self.pool.keys.borrow_mut().pop().unwrap_or_default();
+        let mut scratch = self.pool.take();
         for token in self.tokens(value) {
             match token {
                 Token::Mark(mark) => out.push(mark),
@@ -540,7 +542,7 @@ impl Record for Document<'_> {
                 }
             }
         }
-        self.pool.keys.borrow_mut().push(scratch);
+        self.pool.give(scratch);
     }
 
     fn open(&self, value: Handle, visit: &mut dyn FnMut(&dyn Record)) -> bool {
@@ -556,11 +558,10 @@ impl Record for Document<'_> {
         ) {
             return false;
         }
-        let mut text = self.pool.keys.borrow_mut().pop().unwrap_or_default();
-        text.clear();
+        let mut text = self.pool.take();
         text::decode(content, &mut text);
         let readable = open(&text, self.pool, visit);
-        self.pool.keys.borrow_mut().push(text);
+        self.pool.give(text);
         readable
     }
 

@@ -3,5 +3,5 @@
 pub mod check;
 pub mod document;
 pub mod index;
-pub mod splice;
+mod splice;
 pub mod text;

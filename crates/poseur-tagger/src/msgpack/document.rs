@@ -14,8 +14,9 @@ use crate::json::document::{Pool, open};
 
 /// A record that is a MessagePack map.
 ///
-/// Text and bytes are texts; a value of an application's own type is like nil, as no rule can speak
-/// of it. Pairs whose key is neither text nor bytes are passed over.
+/// Text and bytes are texts. A value of an application's own type is like nil, as no rule can speak of it;
+/// so is a number that JSON does not have (infinite, not a number). Pairs whose key is neither text
+/// nor bytes are passed over.
 pub struct Map<'a> {
     bytes: &'a [u8],
     root: Handle,
@@ -42,6 +43,20 @@ impl<'a> Map<'a> {
         match check(self.bytes, self.root.start, MAX_DEPTH)? == self.root.end {
             true => Ok(()),
             false => Err(Unreadable::Broken),
+        }
+    }
+
+    /// The memory it borrows.
+    pub(super) fn pool(&self) -> &'a Pool {
+        self.pool
+    }
+
+    /// Where the contents of a container start, and how many elements or pairs it has.
+    pub(super) fn size(&self, container: Handle) -> (usize, usize) {
+        let Head { kind, content } = self.head(container);
+        match kind {
+            HeadKind::List(size) | HeadKind::Map(size) => (content, size),
+            _ => (content, 0),
         }
     }
 
@@ -227,8 +242,7 @@ impl<'a> Map<'a> {
                 let end = skip(self.bytes, at)?;
                 match self.content(Head { kind, content }) {
                     Some(text) => quoted(text, out),
-                    None if is_finite(kind) => scalar(kind, out),
-                    None => out.extend_from_slice(b"null"),
+                    None => scalar(kind, out),
                 }
                 Ok(end)
             }
@@ -242,22 +256,13 @@ fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Whether JSON has such a number.
-fn is_finite(kind: HeadKind) -> bool {
-    match kind {
-        HeadKind::Float32(number) => number.is_finite(),
-        HeadKind::Float64(number) => number.is_finite(),
-        _ => true,
-    }
-}
-
 /// Appends what is neither text nor container, as JSON spells it.
 fn scalar(kind: HeadKind, out: &mut Vec<u8>) {
     // Writing to memory never fails.
     let _ = match kind {
         HeadKind::Integer(number) => write!(out, "{number}"),
-        HeadKind::Float32(number) => write!(out, "{number:?}"),
-        HeadKind::Float64(number) => write!(out, "{number:?}"),
+        HeadKind::Float32(number) if number.is_finite() => write!(out, "{number:?}"),
+        HeadKind::Float64(number) if number.is_finite() => write!(out, "{number:?}"),
         HeadKind::Bool(truth) => write!(out, "{truth}"),
         _ => write!(out, "null"),
     };
@@ -270,6 +275,8 @@ impl Record for Map<'_> {
 
     fn kind(&self, value: Handle) -> Kind {
         match self.head(value).kind {
+            HeadKind::Float32(number) if !number.is_finite() => Kind::Null,
+            HeadKind::Float64(number) if !number.is_finite() => Kind::Null,
             HeadKind::Nil | HeadKind::Extension(..) => Kind::Null,
             HeadKind::Bool(truth) => Kind::Bool(truth),
             HeadKind::Integer(_) | HeadKind::Float32(_) | HeadKind::Float64(_) => Kind::Number,

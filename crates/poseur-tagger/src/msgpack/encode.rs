@@ -9,65 +9,91 @@ use rmp::encode;
 ///
 /// # Errors
 /// If it is nested too deep.
-pub fn encode<R: Record + ?Sized>(
-    record: &R,
-    value: Handle,
-    out: &mut Vec<u8>,
-) -> Result<(), Unreadable> {
-    append(record, value, MAX_DEPTH, &mut Vec::new(), out)
+pub fn encode(record: &dyn Record, value: Handle, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    Encoder::new(record, out).value(value, MAX_DEPTH)
 }
 
-fn append<R: Record + ?Sized>(
-    record: &R,
-    value: Handle,
-    depth: usize,
-    scratch: &mut Vec<u8>,
+/// Appends what is in an object or a list of a record, without a head, and says how many members or
+/// elements that is.
+///
+/// # Errors
+/// If it is nested too deep.
+pub fn encode_contents(
+    record: &dyn Record,
+    container: Handle,
     out: &mut Vec<u8>,
-) -> Result<(), Unreadable> {
-    let deeper = depth.checked_sub(1).ok_or(Unreadable::TooDeep);
-    // Writing to memory never fails, so what the writers answer is of no interest.
-    match record.kind(value) {
-        Kind::Null => encode::write_nil(out).unwrap_or_default(),
-        Kind::Bool(truth) => encode::write_bool(out, truth).unwrap_or_default(),
-        Kind::Number => number(record.text(value, scratch), out),
-        Kind::Text => text(record.text(value, scratch), out),
-        Kind::List => {
-            let mut length = 0;
-            let _ = record.elements(value, &mut |_| {
-                length += 1;
-                ControlFlow::Continue(())
-            });
-            let _ = encode::write_array_len(out, length);
-            let (deeper, mut outcome) = (deeper?, Ok(()));
-            let _ = record.elements(value, &mut |element| {
-                outcome = append(record, element, deeper, scratch, out);
-                flow(outcome)
-            });
-            outcome?;
-        }
-        Kind::Map => {
-            let mut length = 0;
-            let _ = record.members(value, &mut |_, _| {
-                length += 1;
-                ControlFlow::Continue(())
-            });
-            let _ = encode::write_map_len(out, length);
-            let (deeper, mut outcome) = (deeper?, Ok(()));
-            let _ = record.members(value, &mut |key, member| {
-                text(key, out);
-                outcome = append(record, member, deeper, scratch, out);
-                flow(outcome)
-            });
-            outcome?;
+) -> Result<usize, Unreadable> {
+    Encoder::new(record, out).contents(container, MAX_DEPTH)
+}
+
+struct Encoder<'a> {
+    record: &'a dyn Record,
+    scratch: Vec<u8>,
+    out: &'a mut Vec<u8>,
+}
+
+// Writing to memory never fails, so what the writers of heads answer is of no interest.
+impl<'a> Encoder<'a> {
+    fn new(record: &'a dyn Record, out: &'a mut Vec<u8>) -> Self {
+        let scratch = Vec::new();
+        Encoder {
+            record,
+            scratch,
+            out,
         }
     }
-    Ok(())
-}
 
-fn flow(outcome: Result<(), Unreadable>) -> ControlFlow<()> {
-    match outcome {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+    fn value(&mut self, value: Handle, depth: usize) -> Result<(), Unreadable> {
+        let kind = self.record.kind(value);
+        match kind {
+            Kind::Null => encode::write_nil(self.out).unwrap_or_default(),
+            Kind::Bool(truth) => encode::write_bool(self.out, truth).unwrap_or_default(),
+            Kind::Number => number(self.record.text(value, &mut self.scratch), self.out),
+            Kind::Text => text(self.record.text(value, &mut self.scratch), self.out),
+            Kind::List | Kind::Map => {
+                let depth = depth.checked_sub(1).ok_or(Unreadable::TooDeep)?;
+                let size = self.size(value) as u32;
+                let _ = match kind {
+                    Kind::List => encode::write_array_len(self.out, size),
+                    _ => encode::write_map_len(self.out, size),
+                };
+                self.contents(value, depth)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn size(&self, container: Handle) -> usize {
+        let mut size = 0;
+        let mut count = || {
+            size += 1;
+            ControlFlow::Continue(())
+        };
+        let _ = match self.record.kind(container) {
+            Kind::Map => self.record.members(container, &mut |_, _| count()),
+            _ => self.record.elements(container, &mut |_| count()),
+        };
+        size
+    }
+
+    fn contents(&mut self, container: Handle, depth: usize) -> Result<usize, Unreadable> {
+        let (record, mut size, mut outcome) = (self.record, 0, Ok(()));
+        let mut append = |key: Option<&[u8]>, value| {
+            size += 1;
+            if let Some(key) = key {
+                text(key, self.out);
+            }
+            outcome = self.value(value, depth);
+            match outcome {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        };
+        let _ = match record.kind(container) {
+            Kind::Map => record.members(container, &mut |key, value| append(Some(key), value)),
+            _ => record.elements(container, &mut |value| append(None, value)),
+        };
+        outcome.map(|()| size)
     }
 }
 
@@ -84,7 +110,12 @@ fn number(text: &[u8], out: &mut Vec<u8>) {
     } else if let Ok(number) = text.parse::<u64>() {
         let _ = encode::write_uint(out, number);
     } else {
-        let number = text.parse().unwrap_or(f64::NAN);
-        let _ = encode::write_f64(out, number);
+        // What is beyond a float's range is nothing, as in a record that is read.
+        match text.parse() {
+            Ok(number) if f64::is_finite(number) => {
+                let _ = encode::write_f64(out, number);
+            }
+            _ => encode::write_nil(out).unwrap_or_default(),
+        }
     }
 }

@@ -1,0 +1,173 @@
+//! The tagger for chunks of events: a chunk in, the same bytes out with tags spliced in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use poseur_matcher::record::{Handle, Unreadable};
+use poseur_matcher::{Matcher, Scratch, Verdict};
+
+use super::document::Map;
+use super::events::event;
+use crate::candidates::Candidates;
+use crate::counts::Counts;
+use crate::json::document::Pool;
+use crate::splice::Splicer;
+use crate::tag::{TagOptions, TagWriter};
+use crate::tagged::{Output, Tagged};
+
+/// Reads chunks of events and decides about their records.
+#[derive(Debug)]
+pub struct Chunks {
+    matcher: Arc<Matcher>,
+    candidates: Candidates,
+    scratch: Scratch,
+    pool: Pool,
+    /// What was seen so far. [`Counts::records`] stays 0: events that cannot match are not told apart.
+    pub counts: Counts,
+}
+
+/// A record that has a verdict.
+pub struct Hit<'a> {
+    /// The event's record; handles are places in the chunk.
+    pub map: &'a Map<'a>,
+    /// The record that was decided about, in it.
+    pub root: Handle,
+    /// The verdict.
+    pub verdict: &'a Verdict,
+}
+
+impl Chunks {
+    /// Reads for a matcher.
+    pub fn new(matcher: Arc<Matcher>) -> Chunks {
+        Chunks {
+            candidates: Candidates::new(matcher.witnesses()),
+            scratch: Scratch::new(&matcher),
+            matcher,
+            pool: Pool::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The matcher.
+    pub fn matcher(&self) -> &Arc<Matcher> {
+        &self.matcher
+    }
+
+    /// Decides about all records of a chunk, as of `now`. `visit` gets every record that has a verdict, in
+    /// order.
+    ///
+    /// # Errors
+    /// If the chunk cannot be taken apart into events: the ones before that place were visited.
+    pub fn read(
+        &mut self,
+        chunk: &[u8],
+        now: Timestamp,
+        visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        self.counts.bytes += chunk.len() as u64;
+        let (mut at, mut record, mut broken) = (0, None, None);
+        loop {
+            let from = at;
+            // Hits come in order, so that events are passed over once.
+            let around = |_, place: usize| -> Option<Range<usize>> {
+                while at <= place {
+                    match event(chunk, at) {
+                        Ok(event) => {
+                            at = event.range.end;
+                            record = event.record;
+                            if place < at {
+                                return Some(event.range);
+                            }
+                        }
+                        Err(reason) => {
+                            broken = Some(reason);
+                            return None;
+                        }
+                    }
+                }
+                None
+            };
+            let (candidate, _) = self.candidates.next_record(chunk, from, around);
+            if let Some(reason) = broken {
+                return Err(reason);
+            }
+            if candidate.is_none() {
+                return Ok(());
+            }
+            if let Some(record) = record {
+                self.record(chunk, record, now, visit);
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        chunk: &[u8],
+        record: Handle,
+        now: Timestamp,
+        visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
+    ) {
+        self.counts.candidates += 1;
+        let counts = &mut self.counts;
+        let outcome = Map::new(chunk, record, &self.pool).and_then(|map| {
+            let mut checked = false;
+            self.matcher
+                .decide(&map, now, &mut self.scratch, &mut |root, verdict| {
+                    // Nothing is written because of a record that is not valid through and through.
+                    if !checked {
+                        map.check()?;
+                        checked = true;
+                    }
+                    counts.matched += !verdict.matches.is_empty() as u64;
+                    counts.matches += verdict.matches.len() as u64;
+                    counts.suppressed += verdict.suppressed.len() as u64;
+                    let map = &map;
+                    visit(Hit { map, root, verdict })
+                })
+        });
+        if let Err(reason) = outcome {
+            self.counts.unreadable(reason);
+        }
+    }
+}
+
+/// Tags chunks of events. Memory is reused from chunk to chunk.
+#[derive(Debug)]
+pub struct ChunkTagger {
+    chunks: Chunks,
+    output: Output,
+}
+
+impl ChunkTagger {
+    /// A tagger for a matcher.
+    pub fn new(matcher: Arc<Matcher>, options: TagOptions) -> ChunkTagger {
+        let tag = TagWriter::new(&matcher, options);
+        ChunkTagger {
+            chunks: Chunks::new(matcher),
+            output: Output::new(Splicer::new(tag)),
+        }
+    }
+
+    /// What was seen so far.
+    pub fn counts(&self) -> &Counts {
+        &self.chunks.counts
+    }
+
+    /// Tags a chunk of events, as of `now`.
+    ///
+    /// # Errors
+    /// If the chunk cannot be taken apart into events: it is best passed on as it is.
+    pub fn tag<'a>(
+        &'a mut self,
+        chunk: &'a [u8],
+        now: Timestamp,
+    ) -> Result<Tagged<'a>, Unreadable> {
+        let ChunkTagger { chunks, output } = self;
+        output.clear();
+        chunks.read(chunk, now, &mut |hit| {
+            output.splice(hit.map, hit.root, 0, hit.verdict)
+        })?;
+        Ok(output.finish(chunk))
+    }
+}

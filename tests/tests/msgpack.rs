@@ -1,0 +1,222 @@
+//! MessagePack: the same verdicts and tags as for the same record as JSON, and nothing else changed.
+
+use std::sync::Arc;
+
+use poseur_matcher::Matcher;
+use poseur_matcher::record::{Handle, Record};
+use poseur_rule::model::Rule;
+use poseur_tagger::json::document::{Document, Pool};
+use poseur_tagger::json::index::Index;
+use poseur_tagger::msgpack::chunks::ChunkTagger;
+use poseur_tagger::msgpack::document::Map;
+use poseur_tagger::msgpack::encode::encode;
+use poseur_tagger::{Style, TagOptions};
+use poseur_tests::agreement::matcher;
+use poseur_tests::strategies::{self, config, now, random};
+use poseur_tests::tagging::styled;
+use proptest::prelude::*;
+use rmpv::Value;
+
+const STYLES: [Style; 3] = [Style::Namespace, Style::Ecs, Style::Minimal];
+
+/// The time of an event, as Fluent Bit and as Fluentd write it, with what opens the event.
+const TIMES: [&[u8]; 2] = [
+    b"\x92\x92\xD7\x00\x65\x00\x00\x00\x00\x00\x00\x01\x80",
+    b"\x92\xD7\x00\x65\x00\x00\x00\x00\x00\x00\x01",
+];
+
+fn chunk_tagger(matcher: Arc<Matcher>, style: Style) -> ChunkTagger {
+    let options = TagOptions {
+        style,
+        ..TagOptions::default()
+    };
+    ChunkTagger::new(matcher, options)
+}
+
+/// A JSON object as MessagePack; `None` if it is not readable, or no object.
+fn packed(json: &[u8]) -> Option<Vec<u8>> {
+    let (mut index, pool) = (Index::default(), Pool::default());
+    let document = Document::new(json, &mut index, &pool).ok()?;
+    document.check().ok()?;
+    let mut out = Vec::new();
+    let is_object = json[document.root().start] == b'{';
+    encode(&document, document.root(), &mut out).ok()?;
+    is_object.then_some(out)
+}
+
+/// The same record as JSON again: numbers may be spelled in another way then.
+fn unpacked(map: &[u8]) -> Vec<u8> {
+    let (mut out, pool) = (Vec::new(), Pool::default());
+    let root = Handle {
+        start: 0,
+        end: map.len(),
+    };
+    let map = Map::new(map, root, &pool).unwrap();
+    map.check().unwrap();
+    map.write_json(root, &mut out);
+    out
+}
+
+fn agree(rules: &[Rule], line: &[u8]) {
+    let Some(map) = packed(line) else { return };
+    let json = unpacked(&map);
+    assert_eq!(packed(&json).as_ref(), Some(&map), "from JSON and back");
+    let matcher = matcher(rules.to_vec(), None);
+    for style in STYLES {
+        let tagged = styled(matcher.clone(), style).tag(&json, now()).to_vec();
+        let expected = packed(&tagged).expect("a tagged record is readable");
+        let mut chunks = chunk_tagger(matcher.clone(), style);
+        for time in TIMES {
+            let event = [time, &map].concat();
+            let found = chunks.tag(&event, now()).unwrap().to_vec();
+            assert_eq!(found, [time, &expected].concat(), "{style:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    #[test]
+    fn built_in_rules_agree_with_json(line in strategies::lines()) {
+        agree(&poseur_rule::pack::built_in(), &line.0);
+    }
+
+    #[test]
+    fn random_rules_agree_with_json(rules in random::rules(), line in random::lines()) {
+        agree(&rules, &line.0);
+    }
+}
+
+/// Anything that MessagePack can say, with texts that rules are about.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        any::<bool>().prop_map(Value::Boolean),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f32>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z \"\\\\]{0,40}".prop_map(Value::from),
+        prop::sample::select(vec![
+            "ChatCreated",
+            "MicrosoftTeams",
+            "Help Desk",
+            "OneOnOne"
+        ])
+        .prop_map(Value::from),
+        prop::collection::vec(any::<u8>(), 0..300).prop_map(Value::Binary),
+        (any::<i8>(), prop::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(kind, bytes)| Value::Ext(kind, bytes)),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..20).prop_map(Value::Array),
+            prop::collection::vec((inner.clone(), inner), 0..20).prop_map(Value::Map),
+        ]
+    })
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    rmpv::encode::write_value(&mut out, value).unwrap();
+    out
+}
+
+/// A record that matches rule A, with members that no rule asks for.
+fn matching(more: Vec<(Value, Value)>) -> Value {
+    let text = |text: &str| Value::from(text);
+    let flags = [
+        ("HasForeignTenantUsers", true),
+        ("HasGuestUsers", false),
+        ("HasOtherGuestUsers", false),
+    ];
+    let flags = flags.map(|(name, flag)| (text(name), Value::from(flag)));
+    let mut members = vec![
+        (text("Workload"), text("MicrosoftTeams")),
+        (text("Operation"), text("ChatCreated")),
+        (text("RecordType"), Value::from(25)),
+        (text("CreationTime"), text("2026-11-20T08:00:00")),
+        (text("UserId"), text("helpdesk@fabrikam.example")),
+        (text("CommunicationType"), text("OneOnOne")),
+        (text("ParticipantInfo"), Value::Map(flags.into())),
+    ];
+    let unknown = more.into_iter().filter(|(key, _)| {
+        let known = members.iter().any(|(name, _)| name == key);
+        !known && key.as_str() != Some("poseur")
+    });
+    let unknown: Vec<_> = unknown.collect();
+    members.splice(3..3, unknown);
+    Value::Map(members)
+}
+
+/// What stands in a map after its head.
+fn contents(map: &[u8]) -> &[u8] {
+    &map[match map[0] {
+        0xDE => 3,
+        0xDF => 5,
+        _ => 1,
+    }..]
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    /// Any chunk: events that match and others, of every form.
+    #[test]
+    fn nothing_but_tags_is_added(
+        events in prop::collection::vec((any::<bool>(), 0..2_usize, value(), value()), 0..8),
+    ) {
+        let mut chunks = chunk_tagger(matcher(poseur_rule::pack::built_in(), None), Style::Namespace);
+        let (mut chunk, mut known) = (Vec::new(), Vec::new());
+        for (matches, time, any, more) in events {
+            let event = match (matches, more) {
+                (true, Value::Map(more)) => [TIMES[time], &bytes(&matching(more))].concat(),
+                (true, _) => [TIMES[time], &bytes(&matching(Vec::new()))].concat(),
+                (false, _) => bytes(&any),
+            };
+            chunk.extend_from_slice(&event);
+            known.push((matches.then_some(TIMES[time].len()), event));
+        }
+        let tagged = chunks.tag(&chunk, now()).unwrap().to_vec();
+        let mut rest = &tagged[..];
+        for (record, event) in known {
+            let Some(record) = record else {
+                prop_assert!(rest.starts_with(&event));
+                rest = &rest[event.len()..];
+                continue;
+            };
+            prop_assert!(rest.starts_with(&event[..record]));
+            rest = &rest[record..];
+            let whole = rest;
+            let map = rmpv::decode::read_value(&mut rest).unwrap();
+            let members = map.as_map().unwrap();
+            let (key, tag) = members.last().unwrap();
+            prop_assert_eq!(key, &Value::from("poseur"));
+            let before = contents(&event[record..]);
+            let length = members.len() as u64;
+            prop_assert_eq!(length, Value::as_map(&rmpv::decode::read_value(&mut &event[record..]).unwrap()).unwrap().len() as u64 + 1);
+            let after = contents(&whole[..whole.len() - rest.len()]);
+            prop_assert!(after.starts_with(before));
+            prop_assert_eq!(&after[before.len()..], [bytes(key), bytes(tag)].concat());
+        }
+        prop_assert!(rest.is_empty());
+    }
+
+    /// Whatever is wrong with a chunk: no panic, and what was before that place is as it was.
+    #[test]
+    fn broken_chunks_are_refused_or_left_alone(
+        mut chunk in prop::collection::vec(any::<u8>(), 0..400),
+        at in 0..400_usize,
+        cut in 0..600_usize,
+    ) {
+        let event = [TIMES[0], &bytes(&matching(Vec::new()))].concat();
+        let at = at.min(chunk.len());
+        chunk.splice(at..at, event);
+        chunk.truncate(cut);
+        let mut chunks = chunk_tagger(matcher(poseur_rule::pack::built_in(), None), Style::Ecs);
+        if let Ok(tagged) = chunks.tag(&chunk, now()) {
+            prop_assert!(tagged.len() >= chunk.len());
+        }
+    }
+}
