@@ -7,12 +7,13 @@ use poseur_matcher::Matcher;
 use poseur_rule::error::LoadError;
 use poseur_rule::exception::{Exception, Ground};
 use poseur_rule::model::Language;
+use poseur_setup::{Loaded, Refused};
 use poseur_tagger::candidates::Candidates;
 
 use crate::args::{self, Format};
 use crate::error::Error;
 use crate::json::{array, object, texts};
-use crate::load::{self, Clock, Loaded, Refused};
+use crate::load::Clock;
 use crate::output;
 use crate::rules;
 use crate::terminal::{self, Colour, Paint, harmless};
@@ -24,7 +25,7 @@ use crate::words;
 /// See [`Error`].
 pub fn run(args: &args::Check) -> Result<(), Error> {
     let now = Clock::new(&args.sources).now();
-    let mut loaded = load::load(&args.sources);
+    let mut loaded = poseur_setup::load(&(&args.sources).into());
     let matcher = loaded.compile(&args.sources.schema);
     let warnings = loaded.warnings(now);
     let report = Report {

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_rule::model::Rule;
 use poseur_rule::normal::normal;
+use poseur_setup::Loaded;
 
 use crate::args::{Format, Sources};
 use crate::error::Error;
 use crate::json::{array, object, texts};
-use crate::load::{self, Clock, Loaded};
+use crate::load::{self, Clock};
 use crate::output;
 use crate::rules;
 use crate::terminal::{Colour, Paint, aligned, harmless};
@@ -66,7 +67,7 @@ fn rule(name: &str, sources: &Sources, loaded: &mut Option<Vec<Rule>>) -> Result
     let path = Path::new(name);
     if path.is_file() {
         let mut all = Loaded::default();
-        let mut loader = all.loader(sources);
+        let mut loader = all.loader(&sources.into());
         loader.path(path);
         let mut found = loader.finish();
         let (mut errors, _) = all.by_gravity();
@@ -101,7 +102,7 @@ fn compiled(pair: &[Rule; 2], sources: &Sources) -> Result<Matcher, Error> {
         strict: true,
         ..sources.clone()
     };
-    let mut loaded = load::load(&only);
+    let mut loaded = poseur_setup::load(&(&only).into());
     loaded.rules = pair.to_vec();
     match loaded.compile(&sources.schema) {
         Some(matcher) if matcher.rules().len() == 2 => Ok(matcher),
