@@ -217,7 +217,11 @@ impl FieldPlan {
         &self.derive
     }
 
-    fn present_sources<'a>(&'a self, found: &'a Found) -> impl Iterator<Item = PathId> + 'a {
+    /// Those of them whose values count.
+    pub(crate) fn present_sources<'a>(
+        &'a self,
+        found: &'a Found,
+    ) -> impl Iterator<Item = PathId> + 'a {
         let limit = if self.first { 1 } else { usize::MAX };
         let present = self.sources.iter().copied().filter(|&path| found.has(path));
         present.take(limit)

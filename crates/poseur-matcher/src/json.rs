@@ -4,8 +4,8 @@
 /// writes is always valid.
 pub fn string(text: &[u8], out: &mut Vec<u8>) {
     // Nearly all texts are valid, and finding that out is much quicker than going through them.
-    if let Ok(text) = std::str::from_utf8(text) {
-        return valid_string(text, out);
+    if std::str::from_utf8(text).is_ok() {
+        return quoted(text, out);
     }
     out.push(b'"');
     for chunk in text.utf8_chunks() {
@@ -17,10 +17,10 @@ pub fn string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends a text that is UTF-8 as a JSON string.
-pub fn valid_string(text: &str, out: &mut Vec<u8>) {
+/// Appends a text as a JSON string; bytes that are not UTF-8 stay as they are.
+pub fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    escape(text.as_bytes(), out);
+    escape(text, out);
     out.push(b'"');
 }
 

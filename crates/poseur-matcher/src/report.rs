@@ -195,7 +195,8 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
         let _ = field.values(self.object, self.texts, &mut |value, _| visit(value));
     }
 
-    /// Appends a field's value as JSON; several values as an array. `false` if there is none.
+    /// Appends a field's value as JSON; several values as an array. What is not UTF-8 in its strings
+    /// stays as it is in the record. `false` if there is none.
     fn json(&mut self, field: &FieldPlan, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let mut count = 0;
@@ -204,17 +205,19 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
             && field.kind != FieldKind::Flag;
         if raw {
             let Object { record, found, .. } = self.object;
-            field.raw_values(found).for_each(|value| {
-                if record.kind(value) != Kind::Null {
-                    separate(start, &mut count, out);
-                    record.write_json(value, out);
+            for path in field.present_sources(found) {
+                for value in found.values(path) {
+                    if record.kind(value) != Kind::Null {
+                        separate(start, &mut count, out);
+                        record.write_json(value, out);
+                    }
                 }
-            });
+            }
         } else {
             self.values(field, &mut |value| {
                 separate(start, &mut count, out);
                 match value.kind {
-                    Kind::Text => crate::json::string(value.text, out),
+                    Kind::Text => crate::json::quoted(value.text, out),
                     _ => out.extend_from_slice(value.text),
                 }
                 ControlFlow::Continue(())

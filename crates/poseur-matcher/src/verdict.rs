@@ -14,7 +14,8 @@ pub struct Verdict {
     /// What satisfied the rules: [`Match::on`] points into it.
     pub on: Vec<Satisfied>,
     /// Analyst fields of the matched rules: index into
-    /// [`Matcher::context_names`](crate::Matcher::context_names) and a JSON value.
+    /// [`Matcher::context_names`](crate::Matcher::context_names) and a JSON value, whose strings may hold
+    /// bytes that are not UTF-8 if the record does.
     pub context: Vec<(usize, Range<usize>)>,
     /// When, who, against whom, where: filled only if the caller asked for it.
     pub summary: Option<SummaryTexts>,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use poseur_matcher::json::{string, valid_string};
+use poseur_matcher::json::{quoted, string};
 use poseur_matcher::verdict::Match;
 use poseur_matcher::{Matcher, Verdict};
 use poseur_rule::model::{Level, Test, Words};
@@ -393,7 +393,7 @@ impl<'a> Texts<'a> {
     /// Appends a text as a JSON string.
     fn string(&self, text: &Range<usize>, out: &mut Vec<u8>) {
         match self.valid(text) {
-            Some(text) => valid_string(text, out),
+            Some(text) => quoted(text.as_bytes(), out),
             None => string(self.verdict.text(text), out),
         }
     }
