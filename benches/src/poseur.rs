@@ -1,7 +1,7 @@
 //! The tagger as it is measured.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use poseur_matcher::{Matcher, schema};
 use poseur_rule::elastic;
@@ -120,19 +120,29 @@ pub(crate) fn copies(traffic: &Arc<Traffic>) -> Contender {
     Contender::new("poseur, output copied", bytes, answer, run)
 }
 
-/// Two taggers on a thread each, which take the chunks in turn.
+/// Two taggers on a thread each, which take the chunks in turn. As in the command, the threads are there
+/// before the records come.
 pub(crate) fn two_threads(traffic: &Arc<Traffic>) -> Contender {
-    let (mut jobs, own) = ([(); 2].map(|()| Job::new(tagger())), traffic.clone());
+    let workers = [0, 1].map(|number| {
+        let (go, start) = mpsc::channel();
+        let (finish, count) = mpsc::channel();
+        let (mut job, own) = (Job::new(tagger()), traffic.clone());
+        std::thread::spawn(move || {
+            for () in start {
+                let own = chunks(&own.bytes).skip(number).step_by(2);
+                if finish.send(job.tag_each(own)).is_err() {
+                    return;
+                }
+            }
+        });
+        (go, count)
+    });
     let run = move || {
-        std::thread::scope(|scope| {
-            let own = &own.bytes;
-            let threads = jobs.iter_mut().enumerate().map(|(number, job)| {
-                scope.spawn(move || job.tag_each(chunks(own).skip(number).step_by(2)))
-            });
-            let threads: Vec<_> = threads.collect();
-            let counts = threads.into_iter().map(|thread| thread.join());
-            counts.map(|count| count.expect("no panic")).sum()
-        })
+        for (go, _) in &workers {
+            go.send(()).expect("the thread waits for it");
+        }
+        let counts = workers.iter().map(|(_, count)| count.recv());
+        counts.map(|count| count.expect("no panic")).sum()
     };
     let (bytes, answer) = (traffic.bytes.len(), traffic.matches());
     Contender::new("poseur, two threads", bytes, answer, run)
