@@ -45,9 +45,9 @@ impl Pair {
         // Stable: of equally common bytes the earlier ones.
         offsets.sort_by_key(|&at| commonness(bytes[at]));
         let first = offsets[0];
-        // Two different bytes tell more than the same one twice.
-        let other = offsets[1..].iter().find(|&&at| bytes[at] != bytes[first]);
-        let second = *other.unwrap_or(&offsets[1]);
+        // A byte that stands next to itself is often one of a run.
+        let tells = |&&at: &&usize| bytes[at] != bytes[first] || at.abs_diff(first) > 1;
+        let second = *offsets[1..].iter().find(tells).unwrap_or(&offsets[1]);
         Pair {
             literal: bytes.into(),
             offsets: [first.min(second), first.max(second)],
