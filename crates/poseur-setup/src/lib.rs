@@ -2,6 +2,8 @@
 //!
 //! Everything that runs a matcher starts here, so that a path means the same everywhere.
 
+pub mod watch;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,10 +52,25 @@ pub struct Loaded {
     pub refused: Vec<Refused>,
     /// Files in folders of rules that are about something else.
     pub passed_over: Vec<String>,
+    /// List files that exceptions name.
+    pub lists: Vec<PathBuf>,
     /// Files that must load, as places name them.
     named: HashSet<String>,
     /// All files must load.
     strict: bool,
+}
+
+impl Sources {
+    /// Everything that is read: files and folders, with the list files of exceptions that were loaded.
+    pub fn files(&self, loaded: &Loaded) -> Vec<PathBuf> {
+        let named = [&self.rules, &self.types, &self.mapping, &self.schema_file];
+        let exceptions = self.exceptions.iter().filter(|path| {
+            let pack = path.to_str().and_then(exception::pack);
+            pack.is_none()
+        });
+        let all = named.into_iter().flatten().chain(exceptions);
+        all.chain(&loaded.lists).cloned().collect()
+    }
 }
 
 /// Something that is wrong.
@@ -96,6 +113,7 @@ pub fn load(sources: &Sources) -> Loaded {
     }
     let files = exception::load(&paths);
     exceptions.extend(files.exceptions);
+    loaded.lists = files.lists;
     loaded.must(files.refused.into_iter().map(with_pack_names));
     exceptions.extend(rules.filters);
     let (exceptions, duplicates) = exception::unique(exceptions);

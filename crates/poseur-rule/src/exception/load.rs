@@ -20,6 +20,8 @@ pub struct Loaded {
     pub exceptions: Vec<Exception>,
     /// Everything that is wrong, all at once.
     pub refused: Vec<LoadError>,
+    /// The list files that the files name.
+    pub lists: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -40,15 +42,17 @@ pub fn load(paths: &[PathBuf]) -> Loaded {
     let mut loaded = Loaded {
         exceptions: Vec::new(),
         refused: finder.refused,
+        lists: Vec::new(),
     };
     for path in finder.files {
         match read(&path) {
             Ok(text) => {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let name = path.display().to_string();
-                let (exceptions, errors) = parse::parse(&name, &text, Some(folder));
-                loaded.exceptions.extend(exceptions);
-                loaded.refused.extend(errors);
+                let parsed = parse::parse(&name, &text, Some(folder));
+                loaded.exceptions.extend(parsed.exceptions);
+                loaded.refused.extend(parsed.errors);
+                loaded.lists.extend(parsed.lists);
             }
             Err(error) => loaded.refused.push(error),
         }

@@ -14,7 +14,9 @@ pub const PACKS: [(&str, &str); 2] = [
 /// The exceptions of a pack; `None` if there is none with this name.
 pub fn pack(name: &str) -> Option<Vec<Exception>> {
     let (name, text) = PACKS.iter().find(|(known, _)| *known == name)?;
-    let (exceptions, errors) = parse::parse(&format!("built-in:{name}"), text, None);
+    let parse::Parsed {
+        exceptions, errors, ..
+    } = parse::parse(&format!("built-in:{name}"), text, None);
     // The texts are part of the program; a test reads every one of them.
     debug_assert_eq!(errors, []);
     Some(exceptions)
@@ -41,7 +43,9 @@ mod tests {
     #[test]
     fn every_pack_is_read_without_errors() {
         for (name, text) in PACKS {
-            let (exceptions, errors) = parse::parse(name, text, None);
+            let parse::Parsed {
+                exceptions, errors, ..
+            } = parse::parse(name, text, None);
             assert_eq!(errors, [], "{name}");
             assert_eq!(pack(name).unwrap().len(), exceptions.len());
         }

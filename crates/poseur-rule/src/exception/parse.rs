@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,28 +27,45 @@ const KEYS: [&str; 9] = [
     "template",
 ];
 
-/// Reads the exceptions of one YAML file, and everything that is wrong with it.
+/// What one file holds.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Parsed {
+    /// Its exceptions.
+    pub exceptions: Vec<Exception>,
+    /// Everything that is wrong with it.
+    pub errors: Vec<LoadError>,
+    /// The list files it names.
+    pub lists: Vec<PathBuf>,
+}
+
+/// Reads the exceptions of one YAML file.
 ///
 /// `file` is the name that errors give; list files are looked for in `folder`, and without one
 /// (a built-in pack) an exception cannot name any.
-pub(super) fn parse(
-    file: &str,
-    text: &str,
-    folder: Option<&Path>,
-) -> (Vec<Exception>, Vec<LoadError>) {
+pub(super) fn parse(file: &str, text: &str, folder: Option<&Path>) -> Parsed {
     let documents = match yaml::parse(file, text) {
         Ok(documents) => documents,
-        Err(error) => return (Vec::new(), vec![error]),
+        Err(error) => {
+            return Parsed {
+                errors: vec![error],
+                ..Parsed::default()
+            };
+        }
     };
     let mut parser = Parser {
         reader: Reader::new(file),
         folder,
         exceptions: Vec::new(),
+        lists: Vec::new(),
     };
     for document in &documents {
         parser.document(document);
     }
-    (parser.exceptions, parser.reader.errors)
+    Parsed {
+        exceptions: parser.exceptions,
+        errors: parser.reader.errors,
+        lists: parser.lists,
+    }
 }
 
 /// Adds an entry of one kind.
@@ -58,6 +75,7 @@ struct Parser<'f> {
     reader: Reader<'f>,
     folder: Option<&'f Path>,
     exceptions: Vec<Exception>,
+    lists: Vec<PathBuf>,
 }
 
 impl Parser<'_> {
@@ -315,7 +333,9 @@ impl Parser<'_> {
             return true;
         }
         let shown = path.display().to_string();
-        let data = match read(&path) {
+        let data = read(&path);
+        self.lists.push(path);
+        let data = match data {
             Ok(data) => data,
             Err(error) => {
                 self.reader
@@ -399,7 +419,7 @@ mod tests {
     use super::*;
 
     fn errors(text: &str) -> Vec<String> {
-        let (_, errors) = parse("x.yml", text, None);
+        let Parsed { errors, .. } = parse("x.yml", text, None);
         errors.iter().map(ToString::to_string).collect()
     }
 
@@ -426,7 +446,9 @@ exceptions:
   reason: template
   template: true
 ";
-        let (exceptions, errors) = parse("x.yml", text, None);
+        let Parsed {
+            exceptions, errors, ..
+        } = parse("x.yml", text, None);
         assert_eq!(errors, []);
         let [full, all, template] = exceptions.as_slice() else {
             panic!("{exceptions:?}");
@@ -466,7 +488,7 @@ exceptions:
             "exceptions:",
             "exceptions: []",
         ] {
-            assert_eq!(parse("x.yml", text, None), (vec![], vec![]), "{text:?}");
+            assert_eq!(parse("x.yml", text, None), Parsed::default(), "{text:?}");
         }
     }
 
@@ -588,7 +610,7 @@ exceptions:
                 .map(|error| format!("x.yml:{error}"))
                 .collect();
             assert_eq!(errors(&text), wanted, "{text}");
-            assert_eq!(parse("x.yml", &text, None).0, [], "{text}");
+            assert_eq!(parse("x.yml", &text, None).exceptions, [], "{text}");
         }
         let files: &[(&str, &[&str])] = &[
             ("text", &[&format!("1:1: {NOT_A_FILE}")]),
@@ -643,7 +665,9 @@ exceptions:
     fn one_bad_entry_hides_no_other() {
         let text =
             "- {id: a, reason: r, domain: com}\n- {id: b, reason: r, domain: b.example}\n- {}\n";
-        let (exceptions, errors) = parse("x.yml", text, None);
+        let Parsed {
+            exceptions, errors, ..
+        } = parse("x.yml", text, None);
         assert_eq!(exceptions.len(), 1);
         assert_eq!(exceptions[0].id, "b");
         assert_eq!(errors.len(), 4);
@@ -694,7 +718,7 @@ exceptions:
 
     #[test]
     fn an_exception_is_active_until_it_expires() {
-        let (exceptions, _) = parse(
+        let Parsed { exceptions, .. } = parse(
             "x.yml",
             "- {id: a, reason: r, template: true, expires: 2027-01-31}\n- {id: b, reason: r, template: true}",
             None,
