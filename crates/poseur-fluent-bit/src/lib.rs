@@ -1,0 +1,8 @@
+//! Poseur inside Fluent Bit.
+//!
+//! `filter` is what it does, in safe terms; [`native`] is the shared object that Fluent Bit loads.
+
+pub mod filter;
+#[cfg(unix)]
+pub mod native;
+pub mod settings;
