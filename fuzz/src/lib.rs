@@ -50,7 +50,7 @@ pub fn json_reader(data: &[u8]) {
             walked.is_ok() || plain.is_err(),
             "a valid object cannot be walked"
         );
-        let _ = document.members(root, |_, _, _| {});
+        let _ = document.each_member(root, |_, _| ControlFlow::Continue(()));
     }
     visit(&document, root);
     if let Ok(plain) = plain {
