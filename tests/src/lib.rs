@@ -4,6 +4,7 @@
 pub mod agreement;
 pub mod kuery;
 pub mod kusto;
+pub mod msgpack;
 pub mod reference;
 pub mod rules;
 pub mod splicing;

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use poseur_matcher::Matcher;
-use poseur_matcher::record::{Handle, Record};
 use poseur_rule::model::Rule;
-use poseur_tagger::json::document::{Document, Pool};
-use poseur_tagger::json::index::Index;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
-use poseur_tagger::msgpack::document::Map;
-use poseur_tagger::msgpack::encode::encode;
 use poseur_tagger::{Style, TagOptions};
 use poseur_tests::agreement::matcher;
+use poseur_tests::msgpack::{TIMES, packed, unpacked};
 use poseur_tests::strategies::{self, config, now, random};
 use poseur_tests::tagging::styled;
 use proptest::prelude::*;
@@ -19,42 +15,12 @@ use rmpv::Value;
 
 const STYLES: [Style; 3] = [Style::Namespace, Style::Ecs, Style::Minimal];
 
-/// The time of an event, as Fluent Bit and as Fluentd write it, with what opens the event.
-const TIMES: [&[u8]; 2] = [
-    b"\x92\x92\xD7\x00\x65\x00\x00\x00\x00\x00\x00\x01\x80",
-    b"\x92\xD7\x00\x65\x00\x00\x00\x00\x00\x00\x01",
-];
-
 fn chunk_tagger(matcher: Arc<Matcher>, style: Style) -> ChunkTagger {
     let options = TagOptions {
         style,
         ..TagOptions::default()
     };
     ChunkTagger::new(matcher, options)
-}
-
-/// A JSON object as MessagePack; `None` if it is not readable, or no object.
-fn packed(json: &[u8]) -> Option<Vec<u8>> {
-    let (mut index, pool) = (Index::default(), Pool::default());
-    let document = Document::new(json, &mut index, &pool).ok()?;
-    document.check().ok()?;
-    let mut out = Vec::new();
-    let is_object = json[document.root().start] == b'{';
-    encode(&document, document.root(), &mut out).ok()?;
-    is_object.then_some(out)
-}
-
-/// The same record as JSON again: numbers may be spelled in another way then.
-fn unpacked(map: &[u8]) -> Vec<u8> {
-    let (mut out, pool) = (Vec::new(), Pool::default());
-    let root = Handle {
-        start: 0,
-        end: map.len(),
-    };
-    let map = Map::new(map, root, &pool).unwrap();
-    map.check().unwrap();
-    map.write_json(root, &mut out);
-    out
 }
 
 fn agree(rules: &[Rule], line: &[u8]) {

@@ -58,7 +58,7 @@ impl Chunks {
     /// order.
     ///
     /// # Errors
-    /// If the chunk cannot be taken apart into events: the ones before that place were visited.
+    /// If the chunk cannot be taken apart into events: those before that place may have been visited.
     pub fn read(
         &mut self,
         chunk: &[u8],
@@ -67,6 +67,7 @@ impl Chunks {
     ) -> Result<(), Unreadable> {
         self.counts.bytes += chunk.len() as u64;
         let (mut at, mut record, mut broken) = (0, None, None);
+        let mut visited = false;
         loop {
             let from = at;
             // Hits come in order, so that events are passed over once.
@@ -93,12 +94,20 @@ impl Chunks {
                 return Err(reason);
             }
             if candidate.is_none() {
-                return Ok(());
+                break;
             }
             if let Some(record) = record {
-                self.record(chunk, record, now, visit);
+                self.record(chunk, record, now, &mut |hit| {
+                    visited = true;
+                    visit(hit)
+                });
             }
         }
+        // A chunk is only written anew if all of it can be taken apart.
+        while visited && at < chunk.len() {
+            at = event(chunk, at)?.range.end;
+        }
+        Ok(())
     }
 
     fn record(
