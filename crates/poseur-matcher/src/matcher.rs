@@ -213,6 +213,7 @@ struct Decision {
     trust: TrustScratch,
     verdict: Verdict,
     with_summary: bool,
+    with_unmatched: bool,
 }
 
 impl Scratch {
@@ -229,8 +230,15 @@ impl Scratch {
                 trust: TrustScratch::new(&matcher.plan),
                 verdict: Verdict::default(),
                 with_summary: false,
+                with_unmatched: false,
             },
         }
+    }
+
+    /// Visit the records that nothing can be said about, too: with an empty verdict.
+    pub fn with_unmatched(mut self) -> Scratch {
+        self.decision.with_unmatched = true;
+        self
     }
 
     /// Fill in [`Verdict::summary`] as well.
@@ -270,6 +278,7 @@ impl Judge for Decide<'_> {
             trust,
             verdict,
             with_summary,
+            ..
         } = &mut **decision;
         let plan = &matcher.plan;
         let object = Object {
@@ -338,7 +347,7 @@ impl Judge for Decide<'_> {
 
     fn finish(&mut self, root: Handle) -> Result<(), Unreadable> {
         let verdict = &mut self.decision.verdict;
-        if verdict.is_empty() {
+        if verdict.is_empty() && !self.decision.with_unmatched {
             return Ok(());
         }
         // An envelope's payloads may have added theirs in any order.

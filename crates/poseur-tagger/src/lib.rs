@@ -15,4 +15,4 @@ pub mod tagger;
 pub use counts::Counts;
 pub use tag::{Style, TagOptions};
 pub use tagged::Tagged;
-pub use tagger::{Lines, Tagger};
+pub use tagger::{Lines, Rewrite, Tagger};

@@ -6,7 +6,7 @@ use std::ops::Range;
 use poseur_matcher::Verdict;
 use poseur_matcher::record::{Handle, Unreadable};
 
-use crate::splice::{Edits, Splicer, Target};
+use crate::splice::{Edit, Edits, Splicer, Target};
 
 /// Collects what is spliced into a buffer. Memory is reused from buffer to buffer.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Output {
     splicer: Splicer,
     edits: Edits,
     pieces: Vec<Piece>,
+    /// A record with its edits, for those who rewrite it.
+    record: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,7 @@ impl Output {
             splicer,
             edits: Edits::default(),
             pieces: Vec::new(),
+            record: Vec::new(),
         }
     }
 
@@ -64,6 +67,37 @@ impl Output {
             Err(_) => self.edits.list.truncate(first),
         }
         outcome
+    }
+
+    /// Puts something else in the place of the last record of a buffer: `rewrite` gets it as it is now, and
+    /// appends what it is to be. If it says `false`, the record stays.
+    pub fn rewrite(
+        &mut self,
+        input: &[u8],
+        record: Range<usize>,
+        rewrite: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
+    ) {
+        let Edits { list, made } = &mut self.edits;
+        let first = list.partition_point(|edit| edit.replaced.start < record.start);
+        self.record.clear();
+        let mut done = record.start;
+        for edit in &list[first..] {
+            self.record
+                .extend_from_slice(&input[done..edit.replaced.start]);
+            self.record.extend_from_slice(&made[edit.made.clone()]);
+            done = edit.replaced.end;
+        }
+        self.record.extend_from_slice(&input[done..record.end]);
+        let start = made.len();
+        if rewrite(&self.record, made) {
+            list.truncate(first);
+            list.push(Edit {
+                replaced: record,
+                made: start..made.len(),
+            });
+        } else {
+            made.truncate(start);
+        }
     }
 
     /// The buffer as it is now.

@@ -1,5 +1,6 @@
 //! The tagger: a buffer of records in, the same bytes out with tags spliced in.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,6 +48,13 @@ impl Lines {
     pub fn check_all(mut self) -> Lines {
         self.candidates = Candidates::all();
         self.check_all = true;
+        self
+    }
+
+    /// Visits every record, those without a verdict too: theirs is empty.
+    pub fn with_unmatched(mut self) -> Lines {
+        self.candidates = Candidates::all();
+        self.scratch = self.scratch.with_unmatched();
         self
     }
 
@@ -167,6 +175,13 @@ pub struct Hit<'a> {
 pub struct Tagger {
     lines: Lines,
     output: Output,
+    rewrite: Option<Box<dyn Rewrite>>,
+}
+
+/// Something that makes other records of those that are visited, after they were tagged.
+pub trait Rewrite: fmt::Debug + Send {
+    /// Appends what is to stand in the place of a record; `false` if it is to stay.
+    fn rewrite(&mut self, record: &[u8], out: &mut Vec<u8>) -> bool;
 }
 
 impl Tagger {
@@ -181,7 +196,14 @@ impl Tagger {
         Tagger {
             lines,
             output: Output::new(Splicer::new(tag)),
+            rewrite: None,
         }
+    }
+
+    /// Lets every record that the lines visit be rewritten.
+    pub fn with_rewrite(mut self, rewrite: Box<dyn Rewrite>) -> Tagger {
+        self.rewrite = Some(rewrite);
+        self
     }
 
     /// What was seen so far.
@@ -196,10 +218,22 @@ impl Tagger {
 
     /// Tags a buffer of whole lines (the last may lack its line feed), as of `now`.
     pub fn tag<'a>(&'a mut self, input: &'a [u8], now: Timestamp) -> Tagged<'a> {
-        let Tagger { lines, output } = self;
+        let Tagger {
+            lines,
+            output,
+            rewrite,
+        } = self;
         output.clear();
         lines.read(input, now, &mut |hit| {
-            output.splice(hit.document, hit.root, hit.line.start, hit.verdict)
+            let offset = hit.line.start;
+            if !hit.verdict.is_empty() {
+                output.splice(hit.document, hit.root, offset, hit.verdict)?;
+            }
+            if let Some(rewrite) = rewrite {
+                let record = hit.root.start + offset..hit.root.end + offset;
+                output.rewrite(input, record, |record, out| rewrite.rewrite(record, out));
+            }
+            Ok(())
         });
         output.finish(input)
     }
