@@ -33,13 +33,15 @@ const fn target(
 
 const POSEUR: &str = "poseur";
 const MANY: &str = "poseur, 500 rules";
+const FUNCTION: &str = "poseur_match";
+const PROGRAM: Option<&str> = Some("VRL program");
 const MEMCPY: Option<&str> = Some("memcpy");
 
 /// The workload of records that somebody has brought.
 pub const REAL_RECORDS: &str = "real records";
 
 /// All of them that are about memory.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 15] = [
     target(
         "Teams, 1 % candidates, vs memcpy",
         0.55,
@@ -96,6 +98,27 @@ pub const TARGETS: [Target; 12] = [
         "500 rules, walked",
         MANY,
         Some("rsigma-eval, parse, evaluate, write matches"),
+    ),
+    target(
+        "poseur_match vs the VRL program, Teams",
+        5.0,
+        "teams, as VRL values",
+        FUNCTION,
+        PROGRAM,
+    ),
+    target(
+        "the same, all records matching",
+        5.0,
+        "all matching, as VRL values",
+        FUNCTION,
+        PROGRAM,
+    ),
+    target(
+        "the same, MessageEvents",
+        5.0,
+        "message events, as VRL values",
+        FUNCTION,
+        PROGRAM,
     ),
     target("real records vs memcpy", 0.5, REAL_RECORDS, POSEUR, MEMCPY),
     target(

@@ -31,7 +31,7 @@ impl Workload {
 }
 
 /// All of them.
-pub const WORKLOADS: [Workload; 11] = [
+pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "teams",
         contenders: |sizes| {
@@ -101,6 +101,30 @@ pub const WORKLOADS: [Workload; 11] = [
             all.extend(peers_b(&task));
             all.push(search::regex(&traffic, "IsExternalThread", "true"));
             all
+        },
+    },
+    #[cfg(feature = "peers")]
+    Workload {
+        name: "teams, as VRL values",
+        contenders: |sizes| {
+            let (_, task) = rule_a(sizes, Dress::Bare, |bytes| Traffic::teams(bytes, 0.0));
+            on_values(&task, crate::peers::vrl::RULE_A)
+        },
+    },
+    #[cfg(feature = "peers")]
+    Workload {
+        name: "all matching, as VRL values",
+        contenders: |sizes| {
+            let (_, task) = rule_a(sizes, Dress::Bare, Traffic::all_matching);
+            on_values(&task, crate::peers::vrl::RULE_A)
+        },
+    },
+    #[cfg(feature = "peers")]
+    Workload {
+        name: "message events, as VRL values",
+        contenders: |sizes| {
+            let (_, task) = task(sizes, Dress::Bare, RULE_B, Traffic::message_events);
+            on_values(&task, crate::peers::vrl::RULE_B)
         },
     },
     Workload {
@@ -188,6 +212,17 @@ fn peers_b(task: &Task) -> Vec<Contender> {
     }
     all.shrink_to_fit();
     all
+}
+
+/// Inside a host that embeds VRL: the function, and the program that it makes unnecessary.
+#[cfg(feature = "peers")]
+fn on_values(task: &Task, program: &str) -> Vec<Contender> {
+    use crate::peers::vrl;
+    // What the traffic holds is known; the values are not changed.
+    vec![
+        vrl::on_values("poseur_match", task, vrl::FUNCTION),
+        vrl::on_values("VRL program", task, program),
+    ]
 }
 
 /// Five hundred rules against two, or against three that make every record be walked.

@@ -2,7 +2,7 @@
 //!
 //! In these pages
 //! - a `sh` block is run, and its output is the `text` block that follows;
-//! - a `yaml` or `toml` block that begins with `# NAME` is the file of that name, for the blocks after it;
+//! - a `yaml`, `toml` or `vrl` block that begins with `# NAME` is the file of that name, for the blocks after it;
 //! - a `json` block after `<!-- tag of FILE:LINE -->` is the tag of that line;
 //! - `<!-- not run -->` before a block says that it is for reading only.
 
@@ -70,7 +70,7 @@ fn check(page: &str) -> usize {
         let place = format!("{page}:{}", block.line);
         match block.language {
             _ if block.before.contains("not run") => {}
-            "yaml" | "toml" => {
+            "yaml" | "toml" | "vrl" => {
                 let first = block.text.lines().next().unwrap();
                 if let Some(name) = first.strip_prefix("# ").filter(|name| name.contains('.')) {
                     folder.file(name, &block.text);
@@ -146,6 +146,12 @@ fn the_page_on_schemas_shows_what_happens() {
     assert!(check("docs/schemas.md") >= 1);
 }
 
+#[cfg(feature = "vrl")]
+#[test]
+fn the_page_on_vrl_shows_what_happens() {
+    assert!(check("docs/vrl.md") >= 2);
+}
+
 #[test]
 fn links_between_pages_lead_somewhere() {
     let mut links = 0;
@@ -160,6 +166,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/rules.md",
         "docs/schemas.md",
         "docs/semantics.md",
+        "docs/vrl.md",
         "examples/samples/README.md",
     ] {
         let path = root().join(page);

@@ -9,6 +9,7 @@ use vrl::value::{Secrets, Value};
 
 use super::tree::{Task, Tree, Writes, contender};
 use crate::contender::Contender;
+use crate::traffic::lines;
 
 /// Rule A as a program.
 pub const RULE_A: &str = include_str!("../../programs/rule-a.vrl");
@@ -23,6 +24,22 @@ pub fn vrl(task: &Task, program: &str) -> Contender {
     contender(name, task, Writes::Matches, judge)
 }
 
+/// The function of Poseur for such programs, both rules at once.
+pub const FUNCTION: &str = "poseur_match(., at: \"2026-11-20T12:00:00Z\") != null";
+
+/// Records that are VRL's values already, as inside a shipper: a program is resolved on each, nothing is
+/// parsed and nothing written.
+pub fn on_values(name: &'static str, task: &Task, program: &str) -> Contender {
+    let mut program = Judge::new(program);
+    let records = lines(&task.traffic.bytes).filter_map(Value::parse);
+    let mut records: Vec<Value> = records.collect();
+    let run = move || {
+        let judged = records.iter_mut().map(|record| program.judge(record));
+        judged.filter(|matched| *matched).count() as u64
+    };
+    Contender::new(name, task.traffic.bytes.len(), task.answer, run)
+}
+
 struct Judge {
     program: Program,
     state: RuntimeState,
@@ -31,7 +48,9 @@ struct Judge {
 
 impl Judge {
     fn new(source: &str) -> Judge {
-        let compiled = vrl::compiler::compile(source, &vrl::stdlib::all());
+        let mut functions = vrl::stdlib::all();
+        functions.extend(poseur_vrl::functions::all());
+        let compiled = vrl::compiler::compile(source, &functions);
         let program = match compiled {
             Ok(compiled) => compiled.program,
             Err(errors) => panic!("{errors:#?}"),

@@ -33,7 +33,7 @@ Exit codes:
   0   done, unreadable records included: they pass through and are counted
   1   an input could not be read to its end, or the output not be written
   2   wrong arguments
-  78  bad rules, exceptions or schemas; nothing was read or written";
+  78  bad rules, exceptions, schemas or program; nothing was read or written";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -176,6 +176,35 @@ pub struct Tag {
         value_parser = clap::builder::NonEmptyStringValueParser::new()
     )]
     pub key: String,
+
+    /// Run this file's VRL program on records, after they were tagged
+    ///
+    /// The record is `.`; what the program leaves there is written in its place, as compact JSON. A record
+    /// on which the program fails or aborts stays as it was, and is counted. Beside VRL's own functions there are
+    /// poseur_match and poseur_tag. Needs a poseur that was built with --features vrl.
+    #[arg(long, value_name = "PROGRAM", help_heading = "Output")]
+    pub vrl: Option<PathBuf>,
+
+    /// Which records the program is run on
+    #[arg(
+        long,
+        value_name = "WHICH",
+        value_enum,
+        default_value_t,
+        requires = "vrl",
+        help_heading = "Output"
+    )]
+    pub vrl_on: ProgramOn,
+}
+
+/// Which records a program is run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ProgramOn {
+    /// Those that are tagged; the others stay byte for byte
+    #[default]
+    Matches,
+    /// All that can be read
+    All,
 }
 
 /// How a tag looks.

@@ -12,7 +12,7 @@ pub const FAILED: u8 = 1;
 pub const DIFFERENT: u8 = 1;
 /// The arguments are wrong. The code that clap uses.
 pub const MISUSED: u8 = 2;
-/// Rules, exceptions or schemas are bad. The code that Vector uses.
+/// Rules, exceptions, schemas or a program are bad. The code that Vector uses.
 pub const REFUSED: u8 = 78;
 
 /// Why a command did not do all of its work.
@@ -38,6 +38,9 @@ pub enum Error {
         /// The file.
         name: String,
     },
+    /// A program cannot be used: why.
+    #[error("{0}")]
+    Program(String),
     /// No loaded rule has the id, or several have.
     #[error("{0}")]
     Rule(String),
@@ -70,7 +73,7 @@ impl Error {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Check(_) => REFUSED,
+            Error::Refused(_) | Error::Check(_) | Error::Program(_) => REFUSED,
             Error::ClosedPipe => DONE,
             Error::Different => DIFFERENT,
             Error::Misused(_) => MISUSED,

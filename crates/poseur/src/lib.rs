@@ -15,6 +15,7 @@ pub mod load;
 mod memory;
 pub mod output;
 pub mod pipeline;
+pub mod program;
 pub mod rules;
 pub mod run;
 pub mod shell;

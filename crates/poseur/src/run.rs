@@ -58,15 +58,21 @@ impl<'a> Run<'a> {
         feed.with_frame_size(pipeline::frame_size(self.threads()))
     }
 
-    /// Removes the progress bar and prints the summary; an error if an input could not be read.
+    /// Removes the progress bar and prints the summary, with some more figures; an error if an input could not be
+    /// read.
     ///
     /// # Errors
     /// [`Error::Inputs`].
-    pub fn finish(&self, counts: &Counts, rules: &Ready) -> Result<(), Error> {
+    pub fn finish(
+        &self,
+        counts: &Counts,
+        more: &[(&str, u64)],
+        rules: &Ready,
+    ) -> Result<(), Error> {
         self.messages.finish();
         if !self.input.quiet {
             let took = io::stderr().is_terminal().then(|| self.started.elapsed());
-            let text = summary(counts, rules, took, Paint::stderr());
+            let text = summary(counts, more, rules, took, Paint::stderr());
             let _ = io::stderr().write_all(text.as_bytes());
         }
         match self.messages.any_failed() {

@@ -9,8 +9,14 @@ use crate::load::Ready;
 use crate::terminal::{Colour, Paint};
 
 /// The summary's lines: a name, a number, and on terminals a remark. Names and their order are
-/// stable; programs may read them.
-pub fn summary(counts: &Counts, rules: &Ready, took: Option<Duration>, paint: Paint) -> String {
+/// stable; programs may read them. `more` are figures of the command's own.
+pub fn summary(
+    counts: &Counts,
+    more: &[(&str, u64)],
+    rules: &Ready,
+    took: Option<Duration>,
+    paint: Paint,
+) -> String {
     let mut rows: Vec<(String, u64, String)> = vec![
         ("records".into(), counts.records, String::new()),
         (
@@ -26,6 +32,9 @@ pub fn summary(counts: &Counts, rules: &Ready, took: Option<Duration>, paint: Pa
     ];
     for (reason, count) in counts.unreadable_by_reason() {
         rows.push((format!("  {reason}"), count, String::new()));
+    }
+    for (name, count) in more {
+        rows.push(((*name).into(), *count, String::new()));
     }
     if rules.refused > 0 {
         let loaded = rules.matcher.rules().len() as u64;
@@ -43,7 +52,9 @@ pub fn summary(counts: &Counts, rules: &Ready, took: Option<Duration>, paint: Pa
         let line = format!("{name:name_width$}  {count:>digits$}");
         let line = match name.as_str() {
             "matched" if count > 0 => paint.of(Colour::Red, line),
-            "unreadable" | "refused files" if count > 0 => paint.of(Colour::Yellow, line),
+            "unreadable" | "  failed" | "refused files" if count > 0 => {
+                paint.of(Colour::Yellow, line)
+            }
             _ => line.into(),
         };
         let _ = write!(out, "{line}");
@@ -111,15 +122,15 @@ unreadable            2
             matcher: Arc::new(matcher.unwrap()),
             refused: 0,
         };
-        assert_eq!(summary(&counts, &rules, None, Paint::plain()), wanted);
+        assert_eq!(summary(&counts, &[], &rules, None, Paint::plain()), wanted);
         let half = Some(Duration::from_millis(500));
-        let timed = summary(&counts, &rules, half, Paint::plain());
+        let timed = summary(&counts, &[], &rules, half, Paint::plain());
         assert!(
             timed.contains("34567  in 0.50 s, 69.1 kB a second\n"),
             "{timed}"
         );
         rules.refused = 12;
-        let more = summary(&counts, &rules, None, Paint::plain());
+        let more = summary(&counts, &[], &rules, None, Paint::plain());
         assert!(
             more.ends_with("\nrules                 0\nrefused files        12\n"),
             "{more}"

@@ -7,12 +7,13 @@ use poseur_matcher::Matcher;
 use poseur_tagger::frames::Content;
 use poseur_tagger::{Counts, TagOptions, Tagger};
 
-use crate::args;
+use crate::args::{self, ProgramOn};
 use crate::error::Error;
 use crate::input::Job;
 use crate::load::{self, Clock};
 use crate::output::Output;
 use crate::pipeline::{self, LARGE, Turn, Worker};
+use crate::program::Program;
 use crate::run::{self, Run};
 
 /// Runs the command.
@@ -20,6 +21,7 @@ use crate::run::{self, Run};
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &args::Tag) -> Result<(), Error> {
+    let program = args.vrl.as_deref().map(Program::load).transpose()?;
     let rules = load::ready(&args.sources)?;
     let matcher = rules.matcher.clone();
     let mut output = Output::open(args.output.as_deref(), &args.input.files)?;
@@ -30,15 +32,16 @@ pub fn run(args: &args::Tag) -> Result<(), Error> {
         style: args.style.into(),
         key: args.key.clone(),
     };
-    let clock = Clock::new(&args.sources);
-    let worker = || {
-        TagWorker::new(
-            matcher.clone(),
-            options.clone(),
-            clock,
-            args.input.check_all,
-        )
+    let program = program.map(|program| program.telling(run.messages.clone()));
+    let making = Making {
+        matcher,
+        options,
+        check_all: args.input.check_all,
+        program: program.clone(),
+        program_on: args.vrl_on,
     };
+    let clock = Clock::new(&args.sources);
+    let worker = || TagWorker::new(making.clone(), clock);
     let mut workers: Vec<_> = (0..run.threads()).map(|_| worker()).collect();
     let outcome = pipeline::run(run.feed(), &mut workers, &mut output);
     if let Err(error) = outcome {
@@ -49,35 +52,55 @@ pub fn run(args: &args::Tag) -> Result<(), Error> {
     for worker in &workers {
         counts += worker.counts();
     }
-    run.finish(&counts, &rules)
+    let figures = program.map(|program| program.figures());
+    run.finish(&counts, &figures.unwrap_or_default(), &rules)
+}
+
+/// What taggers are made of.
+#[derive(Debug, Clone)]
+pub struct Making {
+    /// Rules and exceptions.
+    pub matcher: Arc<Matcher>,
+    /// How tags look.
+    pub options: TagOptions,
+    /// Every record is checked whole.
+    pub check_all: bool,
+    /// What records go through.
+    pub program: Option<Program>,
+    /// Which of them do.
+    pub program_on: ProgramOn,
+}
+
+impl Making {
+    fn tagger(&self) -> Tagger {
+        let mut lines = run::lines(&self.matcher, self.check_all);
+        if self.program.is_some() && self.program_on == ProgramOn::All {
+            lines = lines.with_unmatched();
+        }
+        let tagger = Tagger::with_lines(lines, self.options.clone());
+        match &self.program {
+            Some(program) => tagger.with_rewrite(Box::new(program.clone())),
+            None => tagger,
+        }
+    }
 }
 
 /// Tags frames and writes them out.
 pub struct TagWorker {
-    matcher: Arc<Matcher>,
-    options: TagOptions,
+    making: Making,
     clock: Clock,
-    check_all: bool,
     tagger: Tagger,
     /// What was seen by earlier taggers, or by none.
     before: Counts,
 }
 
 impl TagWorker {
-    /// A worker that tags with a matcher.
-    pub fn new(
-        matcher: Arc<Matcher>,
-        options: TagOptions,
-        clock: Clock,
-        check_all: bool,
-    ) -> TagWorker {
-        let tagger = tagger(&matcher, &options, check_all);
+    /// A worker with a tagger.
+    pub fn new(making: Making, clock: Clock) -> TagWorker {
         TagWorker {
-            matcher,
-            options,
+            tagger: making.tagger(),
+            making,
             clock,
-            check_all,
-            tagger,
             before: Counts::default(),
         }
     }
@@ -88,10 +111,6 @@ impl TagWorker {
         counts += *self.tagger.counts();
         counts
     }
-}
-
-fn tagger(matcher: &Arc<Matcher>, options: &TagOptions, check_all: bool) -> Tagger {
-    Tagger::with_lines(run::lines(matcher, check_all), options.clone())
 }
 
 impl Worker for TagWorker {
@@ -107,7 +126,7 @@ impl Worker for TagWorker {
         turn.take(|out| tagged.write_to(out))?;
         if bytes.len() > LARGE {
             self.before = self.counts();
-            self.tagger = tagger(&self.matcher, &self.options, self.check_all);
+            self.tagger = self.making.tagger();
         }
         Ok(())
     }

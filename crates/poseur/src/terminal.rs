@@ -287,6 +287,14 @@ pub fn say(message: &str) {
     let _ = writeln!(io::stderr(), "poseur: {}", harmless(message));
 }
 
+/// Prints lines on standard error as they are, but for what a terminal would obey.
+pub fn show(text: &str) {
+    let mut err = io::stderr().lock();
+    for line in text.lines() {
+        let _ = writeln!(err, "{}", harmless(line));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,9 @@ fn binary() -> &'static Path {
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
+        if cfg!(feature = "vrl") {
+            build.args(["--features", "vrl"]);
+        }
         build
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit());

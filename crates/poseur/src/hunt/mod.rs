@@ -79,7 +79,7 @@ pub fn run(args: &args::Hunt) -> Result<(), Error> {
         run.messages.finish();
         return Err(sink.output.error(error));
     }
-    run.finish(&counts, &rules)
+    run.finish(&counts, &[], &rules)
 }
 
 fn hunting(matcher: &Arc<Matcher>, check_all: bool) -> Lines {
