@@ -12,10 +12,14 @@ use poseur_rule::elastic;
 use poseur_rule::kusto;
 use poseur_rule::model::MAX_DEPTH;
 use poseur_rule::types::Types;
+use poseur_tagger::TagOptions;
 use poseur_tagger::json::check::check;
 use poseur_tagger::json::document::{Document, Pool};
 use poseur_tagger::json::index::Index;
-use poseur_tests::agreement::Agreement;
+use poseur_tagger::msgpack::chunks::ChunkTagger;
+use poseur_tagger::msgpack::document::Map;
+use poseur_tagger::msgpack::head::skip;
+use poseur_tests::agreement::{Agreement, matcher};
 use poseur_tests::reference::json;
 use poseur_tests::strategies::now;
 
@@ -94,6 +98,79 @@ pub fn tagger(data: &[u8]) {
             RefCell::new(Agreement::new(&poseur_rule::pack::built_in(), None));
     }
     AGREEMENT.with_borrow_mut(|agreement| agreement.check_lines(data, now()));
+}
+
+/// The MessagePack reader and the tagger for chunks, on any bytes: never a panic; whatever is read of a map stays
+/// within it; a tagged chunk is the same events with nothing but tags more.
+///
+/// # Panics
+/// If it is not.
+pub fn msgpack(data: &[u8]) {
+    let pool = Pool::default();
+    if let Ok(end) = skip(data, 0)
+        && let Ok(map) = Map::new(data, Handle { start: 0, end }, &pool)
+    {
+        let (root, mut paths) = (map.root(), Paths::default());
+        for path in ["a", "a.b", "Operation", "log"] {
+            paths.add(path);
+        }
+        paths.finish();
+        let walked = map.walk(root, &paths, &mut Found::new(paths.len()));
+        assert!(
+            walked.is_ok() || map.check().is_err(),
+            "a valid map cannot be walked"
+        );
+        visit(&map, root);
+        let mut text = Vec::new();
+        map.write_json(root, &mut text);
+        assert!(check(&text).is_ok(), "a map is written as broken JSON");
+    }
+    thread_local! {
+        static TAGGER: RefCell<ChunkTagger> = RefCell::new(ChunkTagger::new(
+            matcher(poseur_rule::pack::built_in(), None),
+            TagOptions::default(),
+        ));
+    }
+    let tagged = TAGGER.with_borrow_mut(|tagger| {
+        let tagged = tagger.tag(data, now()).ok()?;
+        (!tagged.is_unchanged()).then(|| tagged.to_vec())
+    });
+    let Some(tagged) = tagged else { return };
+    let (mut before, mut after) = (data, &tagged[..]);
+    while !before.is_empty() {
+        let [one, other] = [&mut before, &mut after]
+            .map(|rest| rmpv::decode::read_value(rest).map(without_tags).ok());
+        // What the other reader cannot take (a text that is not UTF-8 it can) is nested too deep for it.
+        let (Some(one), Some(other)) = (one, other) else {
+            return;
+        };
+        assert_eq!(packed(&one), packed(&other), "more than a tag was changed");
+    }
+    assert!(after.is_empty(), "events were added");
+}
+
+fn packed(value: &rmpv::Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    rmpv::encode::write_value(&mut out, value).expect("memory can be written to");
+    out
+}
+
+fn without_tags(value: rmpv::Value) -> rmpv::Value {
+    match value {
+        rmpv::Value::Array(elements) => elements
+            .into_iter()
+            .map(without_tags)
+            .collect::<Vec<_>>()
+            .into(),
+        rmpv::Value::Map(pairs) => {
+            let pairs = pairs
+                .into_iter()
+                .filter(|(key, _)| key.as_slice() != Some(b"poseur"));
+            let pairs = pairs.map(|(key, value)| (key, without_tags(value)));
+            rmpv::Value::Map(pairs.collect())
+        }
+        other => other,
+    }
 }
 
 /// Records that rules of the fuzzer's making are tried on.

@@ -44,3 +44,8 @@ fn kuery() {
 fn kusto() {
     replay("kusto", poseur_fuzz::kusto);
 }
+
+#[test]
+fn msgpack() {
+    replay("msgpack", poseur_fuzz::msgpack);
+}
