@@ -7,10 +7,12 @@ use poseur_matcher::{Matcher, schema};
 use poseur_rule::elastic;
 use poseur_rule::model::Rule;
 use poseur_rule::types::Types;
+use poseur_tagger::msgpack::chunks::ChunkTagger;
 use poseur_tagger::{TagOptions, Tagger};
+use poseur_tests::msgpack::{TIMES, packed};
 
 use crate::contender::Contender;
-use crate::traffic::{Traffic, chunks};
+use crate::traffic::{Traffic, chunks, lines};
 
 /// A tagger with the built-in rules.
 ///
@@ -118,6 +120,40 @@ pub(crate) fn copies(traffic: &Arc<Traffic>) -> Contender {
     let run = move || job.tag_and_copy(&own.bytes);
     let (bytes, answer) = (traffic.bytes.len(), traffic.matches());
     Contender::new("poseur, output copied", bytes, answer, run)
+}
+
+/// The records as a shipper has them, in chunks of events of about two mebibytes.
+pub(crate) fn events(traffic: &Traffic) -> Vec<Vec<u8>> {
+    let mut all = vec![Vec::new()];
+    for line in lines(&traffic.bytes) {
+        let record = packed(line).expect("a generated record is an object");
+        if all.last().is_none_or(|chunk| chunk.len() > 2 << 20) {
+            all.push(Vec::new());
+        }
+        let chunk = all.last_mut().expect("there is one");
+        chunk.extend_from_slice(TIMES[0]);
+        chunk.extend_from_slice(&record);
+    }
+    all
+}
+
+/// The tagger for chunks of events.
+pub(crate) fn tags_events(events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
+    let matcher = tagger().matcher().clone();
+    let mut tagger = ChunkTagger::new(matcher, TagOptions::default());
+    let own = events.clone();
+    let run = move || {
+        let before = tagger.counts().matched;
+        for chunk in own.iter() {
+            let tagged = tagger.tag(chunk, Traffic::now());
+            for slice in tagged.expect("whole events").slices() {
+                black_box(slice);
+            }
+        }
+        tagger.counts().matched - before
+    };
+    let bytes = events.iter().map(Vec::len).sum();
+    Contender::new("poseur", bytes, answer, run)
 }
 
 /// Two taggers on a thread each, which take the chunks in turn. As in the command, the threads are there

@@ -41,7 +41,7 @@ const MEMCPY: Option<&str> = Some("memcpy");
 pub const REAL_RECORDS: &str = "real records";
 
 /// All of them that are about memory.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     target(
         "Teams, 1 % candidates, vs memcpy",
         0.55,
@@ -134,5 +134,12 @@ pub const TARGETS: [Target; 15] = [
         "all candidates",
         "poseur, two threads",
         Some(POSEUR),
+    ),
+    target(
+        "chunks of MessagePack",
+        3.0,
+        "MessagePack chunks",
+        POSEUR,
+        None,
     ),
 ];

@@ -74,6 +74,17 @@ pub const WORKLOADS: &[Workload] = &[
         },
     },
     Workload {
+        name: "MessagePack chunks",
+        contenders: |sizes| {
+            let traffic = Traffic::teams(sizes.whole, 0.0);
+            let events = Arc::new(poseur::events(&traffic));
+            vec![
+                limits::memcpy_each(&events),
+                poseur::tags_events(&events, traffic.matches()),
+            ]
+        },
+    },
+    Workload {
         name: "all candidates",
         contenders: |sizes| {
             let (traffic, task) = rule_a(sizes, Dress::Bare, Traffic::all_candidates);

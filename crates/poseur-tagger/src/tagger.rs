@@ -211,6 +211,11 @@ impl Tagger {
         &self.lines.counts
     }
 
+    /// The matcher.
+    pub fn matcher(&self) -> &Arc<Matcher> {
+        self.lines.matcher()
+    }
+
     /// The candidate search in use.
     pub fn candidates(&self) -> &Candidates {
         &self.lines.candidates
