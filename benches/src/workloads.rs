@@ -233,6 +233,7 @@ fn on_values(task: &Task, program: &str) -> Vec<Contender> {
     vec![
         vrl::on_values("poseur_match", task, vrl::FUNCTION),
         vrl::on_values("VRL program", task, program),
+        vrl::through_json(task),
     ]
 }
 

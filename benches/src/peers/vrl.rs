@@ -9,7 +9,7 @@ use vrl::value::{Secrets, Value};
 
 use super::tree::{Task, Tree, Writes, contender};
 use crate::contender::Contender;
-use crate::traffic::lines;
+use crate::traffic::{Traffic, lines};
 
 /// Rule A as a program.
 pub const RULE_A: &str = include_str!("../../programs/rule-a.vrl");
@@ -37,6 +37,25 @@ pub fn on_values(name: &'static str, task: &Task, program: &str) -> Contender {
         let judged = records.iter_mut().map(|record| program.judge(record));
         judged.filter(|matched| *matched).count() as u64
     };
+    Contender::new(name, task.traffic.bytes.len(), task.answer, run)
+}
+
+/// The way not taken: each value is written as JSON, and that is read by the tagger.
+pub fn through_json(task: &Task) -> Contender {
+    let mut tagger = crate::poseur::tagger_with(&[]);
+    let records = lines(&task.traffic.bytes).filter_map(Value::parse);
+    let records: Vec<Value> = records.collect();
+    let mut text = Vec::new();
+    let run = move || {
+        let before = tagger.counts().matched;
+        for record in &records {
+            text.clear();
+            record.write(&mut text);
+            std::hint::black_box(tagger.tag(&text, Traffic::now()));
+        }
+        tagger.counts().matched - before
+    };
+    let name = "values written as JSON, and tagged";
     Contender::new(name, task.traffic.bytes.len(), task.answer, run)
 }
 
