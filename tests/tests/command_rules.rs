@@ -205,12 +205,13 @@ fn rules_are_listed_and_shown() {
     );
 }
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "tag",
     "hunt",
     "explain",
     "check",
     "rules",
+    "export",
     "completions",
     "man",
 ];

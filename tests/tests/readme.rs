@@ -153,6 +153,11 @@ fn the_page_on_vrl_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_export_shows_what_happens() {
+    assert!(check("docs/export.md") >= 2);
+}
+
+#[test]
 fn links_between_pages_lead_somewhere() {
     let mut links = 0;
     for page in [
@@ -163,6 +168,7 @@ fn links_between_pages_lead_somewhere() {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "docs/exceptions.md",
+        "docs/export.md",
         "docs/rules.md",
         "docs/schemas.md",
         "docs/semantics.md",

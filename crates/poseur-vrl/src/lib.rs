@@ -1,5 +1,6 @@
 //! Poseur in the Vector Remap Language.
 
+pub mod export;
 #[cfg(feature = "functions")]
 pub mod functions;
 #[cfg(feature = "functions")]

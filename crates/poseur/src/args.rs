@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use poseur_tagger::Style;
+use poseur_tagger::{Style, TagOptions};
 
 /// Finds people who pose as the IT help desk or as Microsoft security in Microsoft Teams.
 ///
@@ -56,6 +56,13 @@ pub enum Command {
         /// Which
         #[command(subcommand)]
         command: Rules,
+    },
+    /// Write the loaded rules as a program or a configuration for a shipper
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export {
+        /// For whom
+        #[command(subcommand)]
+        command: Export,
     },
     /// Write a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -166,16 +173,9 @@ pub struct Tag {
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
 
-    /// How a tag looks
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub style: TagStyle,
-
-    /// The top-level key that tags are written to; with --style ecs, the word in `tags`
-    #[arg(
-        long, value_name = "NAME", default_value = "poseur", help_heading = "Output",
-        value_parser = clap::builder::NonEmptyStringValueParser::new()
-    )]
-    pub key: String,
+    /// Tags
+    #[command(flatten)]
+    pub look: Look,
 
     /// Run this file's VRL program on records, after they were tagged
     ///
@@ -195,6 +195,22 @@ pub struct Tag {
         help_heading = "Output"
     )]
     pub vrl_on: ProgramOn,
+}
+
+/// How tags look.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Look {
+    /// How a tag looks
+    #[arg(long, value_enum, default_value_t)]
+    pub style: TagStyle,
+
+    /// The top-level key that tags are written to; with --style ecs, the word in `tags`
+    #[arg(
+        long, value_name = "NAME", default_value = "poseur",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
+    pub key: String,
 }
 
 /// Which records a program is run on.
@@ -217,6 +233,15 @@ pub enum TagStyle {
     Ecs,
     /// One key that holds the ids of the rules
     Minimal,
+}
+
+impl From<&Look> for TagOptions {
+    fn from(look: &Look) -> TagOptions {
+        TagOptions {
+            style: look.style.into(),
+            key: look.key.clone(),
+        }
+    }
 }
 
 impl From<TagStyle> for Style {
@@ -364,6 +389,92 @@ pub enum Rules {
     },
 }
 
+/// The `export` commands.
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Write a VRL program for the remap transform of an unmodified Vector
+    ///
+    /// The program decides what Poseur decides about the same event. What VRL cannot say exactly is
+    /// refused by name, with exit code 78.
+    Vrl {
+        /// Rules
+        #[command(flatten)]
+        sources: Sources,
+
+        /// Tags
+        #[command(flatten)]
+        look: Look,
+    },
+    /// Write the transforms block of a Vector configuration, with unit tests made from the rules
+    ///
+    /// The tests run with `vector test`: for each rule an event that it matches and one that it does not.
+    Vector {
+        /// The component whose events are judged
+        #[arg(
+            long,
+            value_name = "ID",
+            default_value = "records",
+            help_heading = "Output"
+        )]
+        input: String,
+
+        /// The name of the transform
+        #[arg(
+            long,
+            value_name = "ID",
+            default_value = "poseur",
+            help_heading = "Output"
+        )]
+        name: String,
+
+        /// Rules
+        #[command(flatten)]
+        sources: Sources,
+
+        /// Tags
+        #[command(flatten)]
+        look: Look,
+    },
+    /// Write the configuration of the native filter for Fluent Bit
+    ///
+    /// Rules and exceptions are not read into it: the filter reads the files that are named here.
+    FluentBit {
+        /// The shared object
+        #[arg(
+            long,
+            value_name = "PATH",
+            default_value = "/usr/lib/fluent-bit/flb-filter_poseur.so",
+            help_heading = "Output"
+        )]
+        plugin: PathBuf,
+
+        /// Which records: a pattern of Fluent Bit's tags
+        #[arg(
+            long = "match",
+            value_name = "PATTERN",
+            default_value = "*",
+            help_heading = "Output"
+        )]
+        matching: String,
+
+        /// Make it a processor of this input plugin instead of a filter, such as tail
+        #[arg(long, value_name = "PLUGIN", help_heading = "Output")]
+        processor_of: Option<String>,
+
+        /// Do not read rules and exceptions again when their files change
+        #[arg(long, help_heading = "Output")]
+        no_reload: bool,
+
+        /// Rules
+        #[command(flatten)]
+        sources: Sources,
+
+        /// Tags
+        #[command(flatten)]
+        look: Look,
+    },
+}
+
 const TAG_EXAMPLES: &str = "\
 Examples:
   In a pipe; every record that arrives is written at once:
@@ -416,6 +527,21 @@ Exit codes:
   1   they are different
   2   wrong arguments: no such rule, or several
   78  bad rules";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  A program for Vector's remap transform:
+    poseur export vrl >poseur.vrl
+  A whole transform, and what shows that it works:
+    poseur export vector --input o365 >poseur.yaml
+    vector test poseur.yaml
+  The native filter for Fluent Bit, with your own rules and exceptions:
+    poseur export fluent-bit --rules /etc/poseur/rules --exceptions /etc/poseur/partners.yml
+
+Exit codes:
+  0   done
+  2   wrong arguments
+  78  bad rules, or a rule that cannot be exported exactly; nothing was written";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

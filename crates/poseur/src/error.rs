@@ -3,6 +3,7 @@
 use std::io;
 
 use poseur_rule::error::LoadError;
+use poseur_vrl::export::ExportError;
 
 /// Everything was done.
 pub const DONE: u8 = 0;
@@ -21,6 +22,9 @@ pub enum Error {
     /// Rules, exceptions or schemas were refused. Nothing was read or written.
     #[error("{} error(s) in rules, exceptions or schemas", .0.len())]
     Refused(Vec<LoadError>),
+    /// Something cannot be exported exactly. Nothing was written.
+    #[error("{} error(s) in what is exported", .0.len())]
+    Export(Vec<ExportError>),
     /// The same, told in a report already.
     #[error("{0} error(s): see the report")]
     Check(usize),
@@ -73,7 +77,7 @@ impl Error {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Check(_) | Error::Program(_) => REFUSED,
+            Error::Refused(_) | Error::Export(_) | Error::Check(_) | Error::Program(_) => REFUSED,
             Error::ClosedPipe => DONE,
             Error::Different => DIFFERENT,
             Error::Misused(_) => MISUSED,
@@ -85,6 +89,7 @@ impl Error {
     pub fn messages(&self) -> Vec<String> {
         match self {
             Error::Refused(errors) => errors.iter().map(ToString::to_string).collect(),
+            Error::Export(errors) => errors.iter().map(ToString::to_string).collect(),
             Error::ClosedPipe | Error::Inputs | Error::Different => Vec::new(),
             other => vec![other.to_string()],
         }

@@ -8,6 +8,7 @@ pub mod compressed;
 pub mod diff;
 pub mod error;
 pub mod explain;
+pub mod export;
 pub mod hunt;
 pub mod input;
 pub mod json;
@@ -53,6 +54,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Rules { command } => rules::run(&command),
+        Command::Export { command } => export::run(&command),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { out } => shell::man(out.as_deref()),
     }

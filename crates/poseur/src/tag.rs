@@ -28,10 +28,7 @@ pub fn run(args: &args::Tag) -> Result<(), Error> {
     // Records on a terminal leave no room for a progress bar.
     let progress = args.output.is_some() || !io::stdout().is_terminal();
     let run = Run::new(&args.input, progress);
-    let options = TagOptions {
-        style: args.style.into(),
-        key: args.key.clone(),
-    };
+    let options = TagOptions::from(&args.look);
     let program = program.map(|program| program.telling(run.messages.clone()));
     let making = Making {
         matcher,

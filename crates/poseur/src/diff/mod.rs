@@ -9,7 +9,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
-use poseur_rule::model::Rule;
+use poseur_rule::model::{Condition, Rule};
 use poseur_rule::normal::normal;
 use poseur_setup::Loaded;
 
@@ -60,6 +60,20 @@ pub fn run(left: &str, right: &str, format: Format, sources: &Sources) -> Result
         true => Ok(()),
         false => Err(Error::Different),
     }
+}
+
+/// A record that a rule matches, and one with a value less that it does not match; none if none is found.
+///
+/// # Errors
+/// If the schemas cannot be loaded.
+pub fn near(rule: &Rule, sources: &Sources, now: Timestamp) -> Result<Option<[String; 2]>, Error> {
+    let never = Rule {
+        id: format!("not-{}", rule.id),
+        condition: Condition::Any(Vec::new()),
+        ..rule.clone()
+    };
+    let search = Search::new(compiled(&[rule.clone(), never], sources)?, now);
+    Ok(search.near([&normal(&rule.condition), &Condition::Any(Vec::new())]))
 }
 
 /// The rule in a file, or the loaded one with an id.

@@ -84,6 +84,23 @@ impl Search {
         }
     }
 
+    /// A record that the first rule matches and the second does not, and one with a value less, which the first
+    /// does not match either.
+    pub fn near(mut self, conditions: [&Condition; 2]) -> Option<[String; 2]> {
+        let mut material = Material {
+            pool: BTreeMap::new(),
+            paths: Vec::new(),
+            now: self.now,
+        };
+        material.gather(conditions[0]);
+        let draft = self.smallest(0, conditions[0], &material)?;
+        let less = draft
+            .smaller()
+            .into_iter()
+            .find(|less| !less.fields.is_empty());
+        Some([text(&draft), text(&less.unwrap_or_default())])
+    }
+
     /// A record that only the rule of a side matches.
     fn one_sided(
         &mut self,
@@ -91,6 +108,16 @@ impl Search {
         condition: &Condition,
         material: &Material,
     ) -> Option<String> {
+        self.smallest(side, condition, material)
+            .map(|draft| text(&draft))
+    }
+
+    fn smallest(
+        &mut self,
+        side: usize,
+        condition: &Condition,
+        material: &Material,
+    ) -> Option<Draft> {
         let systematic = Systematic::new(condition, material);
         let tests = systematic.tests.len().max(1);
         let half = (MOST_TESTS / tests).clamp(BATCH, MOST) / 2;
@@ -108,8 +135,7 @@ impl Search {
             let found = found.filter(|(_, verdict)| verdict[side] && !verdict[1 - side]);
             let smallest = found.min_by_key(|(draft, _)| text(draft).len());
             if let Some((draft, _)) = smallest {
-                let draft = self.shrink(draft, side);
-                return Some(text(&draft));
+                return Some(self.shrink(draft, side));
             }
         }
     }

@@ -1,0 +1,230 @@
+//! `poseur export`: programs and configurations for shippers.
+
+mod command_support;
+
+use std::path::Path;
+use std::process::Command;
+
+use command_support::*;
+
+#[test]
+fn the_built_in_rules_as_a_program() {
+    for style in ["namespace", "minimal", "ecs"] {
+        let ran = run(["export", "vrl", "--style", style, "--key", "seen"], "").expect(0);
+        let text = ran.text();
+        for wanted in [
+            &format!("# {RULE_A} M365 Teams Rogue Help Desk Chat Created"),
+            &format!("# Rule {RULE_B}: Teams communication to suspicious external"),
+            "(?i-u:help)",
+            "seen",
+        ] {
+            assert!(text.contains(wanted), "{style}: {wanted} is missing");
+        }
+        assert!(ran.err.is_empty(), "{}", ran.err);
+    }
+    let fixed = run(["export", "vrl", "--at", AT], "").expect(0);
+    assert!(fixed.text().contains(AT) && !fixed.text().contains("now()"));
+}
+
+#[test]
+fn what_vrl_cannot_say_is_refused_by_name() {
+    let folder = Folder::new();
+    let words = folder.file(
+        "words.toml",
+        "[rule]\nrule_id = \"11111111-1111-4111-8111-111111111111\"\nname = \"Names\"\ntype = \"query\"\n\
+         language = \"kuery\"\nquery = 'user.*: help'\nseverity = \"low\"\nrisk_score = 1\n",
+    );
+    let partners = folder.file("e.yml", exception("us", "[a.example]", ""));
+    for (flags, wanted) in [
+        (
+            ["--rules", &words],
+            [
+                "rule `11111111-",
+                "field `user.*`",
+                "pattern of names",
+                "leave the rule out",
+            ],
+        ),
+        (
+            ["--exceptions", &partners],
+            [
+                "exception `us`",
+                "e.yml:1",
+                "every party",
+                "leave the exception out",
+            ],
+        ),
+    ] {
+        for what in ["vrl", "vector"] {
+            let ran = run([&["export", what][..], &flags].concat(), "").expect(78);
+            assert!(ran.out.is_empty());
+            for wanted in wanted {
+                assert!(ran.err.contains(wanted), "{wanted} is missing: {}", ran.err);
+            }
+        }
+    }
+    run(["export", "vrl", "--schema", "nothing"], "").expect(78);
+}
+
+#[test]
+fn filters_are_part_of_the_program() {
+    let folder = Folder::new();
+    let filter = folder.file(
+        "filter.yml",
+        format!(
+            "title: Not Bob\nid: 22222222-2222-4222-8222-222222222222\nlogsource:\n  product: m365\nfilter:\n  rules:\n    \
+             - {RULE_A}\n  bob:\n    user.name: bob\n  condition: not bob\n"
+        ),
+    );
+    let ran = run(["export", "vrl", "--rules", &filter, "--with-built-in"], "").expect(0);
+    assert!(ran.text().contains("# Filter 22222222-"), "{}", ran.err);
+}
+
+#[test]
+fn a_transform_with_tests() {
+    let ran = run(
+        ["export", "vector", "--input", "o365 in", "--name", "judge"],
+        "",
+    )
+    .expect(0);
+    let text = ran.text();
+    for wanted in [
+        "transforms:\n  judge:\n    type: remap\n    inputs: [\"o365 in\"]\n",
+        &format!("  - name: \"{RULE_A} matches: "),
+        &format!("  - name: \"{RULE_B} does not match: "),
+        "      - extract_from: judge\n",
+        &format!("!includes(array(.poseur.rules) ?? [], \"{RULE_A}\")"),
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing");
+    }
+    assert!(!text.contains("No test for rule"));
+}
+
+#[test]
+fn the_native_filter() {
+    let folder = Folder::new();
+    let rules = folder.file(
+        "rule.yml",
+        rule("33333333-3333-4333-8333-333333333333", "One", "a", "b"),
+    );
+    let ran = run(
+        [
+            "export",
+            "fluent-bit",
+            "--rules",
+            &rules,
+            "--exceptions",
+            "partners",
+            "--schema",
+            "o365",
+            "--style",
+            "ecs",
+            "--key",
+            "on",
+            "--match",
+            "o365.*",
+            "--no-reload",
+        ],
+        "",
+    )
+    .expect(0);
+    let wanted = format!(
+        "plugins:\n  - /usr/lib/fluent-bit/flb-filter_poseur.so\npipeline:\n  filters:\n    - name: poseur\n      \
+         match: \"o365.*\"\n      rules: {rules}\n      exceptions: partners\n      schema: o365\n      style: ecs\n      \
+         key: \"on\"\n      on_reload: ignore\n"
+    );
+    let text = ran.text().replace(&format!("\"{rules}\""), &rules);
+    assert!(text.ends_with(&wanted), "{text}");
+    let ran = run(["export", "fluent-bit", "--at", AT], "").expect(2);
+    assert!(
+        ran.err
+            .contains("--at: the Fluent Bit filter has no such setting")
+    );
+    run(["export", "fluent-bit", "--rules", "nowhere.yml"], "").expect(78);
+}
+
+/// Vector, if `POSEUR_VECTOR` names it.
+fn vector() -> Option<Command> {
+    let program = std::env::var_os("POSEUR_VECTOR");
+    if program.is_none() {
+        eprintln!("skipped: POSEUR_VECTOR names no Vector");
+    }
+    program.map(Command::new)
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}\n{err}");
+    out.into_owned()
+}
+
+#[test]
+fn vector_runs_the_unit_tests() {
+    let Some(mut vector) = vector() else { return };
+    let folder = Folder::new();
+    let text = run(["export", "vector", "--style", "minimal"], "").expect(0);
+    let file = folder.file("poseur.yaml", text.text());
+    let out = succeeds(vector.arg("test").arg(file));
+    assert_eq!(out.matches("... passed").count(), 4, "{out}");
+}
+
+#[test]
+fn vector_tags_as_poseur_does() {
+    let Some(mut check) = vector() else { return };
+    let Some(mut vector) = vector() else { return };
+    let folder = Folder::new();
+    let exported = run(["export", "vector", "--style", "minimal", "--at", AT], "").expect(0);
+    let program = exported.text().split("\ntests:").next().unwrap();
+    let file = folder.file(
+        "vector.yaml",
+        format!(
+            "data_dir: {}\nsources:\n  records:\n    type: stdin\n    decoding: {{codec: json}}\n{program}\nsinks:\n  out:\n    \
+             type: console\n    inputs: [poseur]\n    encoding: {{codec: json}}\n",
+            folder.path("")
+        ),
+    );
+    succeeds(check.args(["validate", "--no-environment", &file]));
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/samples");
+    let mut wanted = Vec::new();
+    let mut input = Vec::new();
+    for name in ["teams.ndjson", "message-events.ndjson"] {
+        input.extend(std::fs::read(samples.join(name)).unwrap());
+    }
+    // Vector's JSON codec makes an event of each element.
+    let tagged = run(
+        ["tag", "--quiet", "--style", "minimal", "--at", AT],
+        &input[..],
+    )
+    .expect(0);
+    for line in tagged.json_lines() {
+        match line {
+            serde_json::Value::Array(items) => wanted.extend(items),
+            item => wanted.push(item),
+        }
+    }
+    let input = folder.file("in.ndjson", &input);
+    let out = succeeds(
+        vector
+            .args(["--quiet", "--config", &file])
+            .stdin(std::fs::File::open(input).unwrap()),
+    );
+    let out: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(out.len(), wanted.len());
+    let rules = |event: &serde_json::Value| {
+        let records = event["records"].as_array().cloned().unwrap_or_default();
+        let all = records.iter().chain([event]);
+        all.map(|record| record["poseur"].clone())
+            .collect::<Vec<_>>()
+    };
+    let tags = |events: &[serde_json::Value]| events.iter().map(rules).collect::<Vec<_>>();
+    assert_eq!(tags(&out), tags(&wanted));
+    let matched = out.iter().filter(|event| event.get("poseur").is_some());
+    assert!(matched.count() > 3);
+}
