@@ -10,7 +10,9 @@ mod confirm;
 mod grams;
 mod nibbles;
 mod pairs;
+mod rare;
 mod search;
+mod words;
 
 use std::ops::Range;
 
@@ -18,6 +20,7 @@ use memchr::{memchr, memrchr};
 use poseur_matcher::witness::{MOST_CONFIRMED, Witness};
 
 use self::confirm::Confirmer;
+use self::pairs::Hit;
 use self::search::Search;
 
 /// A record that holds this may spell a witness with escapes.
@@ -152,24 +155,47 @@ impl Candidates {
                 };
                 (record, silent) = (next, 0);
             }
-            let speaks = if hit.literal == self.escape {
-                self.matters(&buffer[hit.at..record.end])
-            } else {
-                match self.confirmers.get(hit.literal) {
-                    Some(Some(confirmer)) => {
-                        let bit = 1 << hit.literal;
-                        let speaks =
-                            silent & bit == 0 && confirmer.confirms(&buffer[record.clone()]);
-                        silent |= bit;
-                        speaks
-                    }
-                    _ => true,
-                }
+            let text = &buffer[record.clone()];
+            let hit = Hit {
+                at: hit.at - record.start,
+                ..hit
             };
+            let speaks = self.speaks(hit, text, &mut silent);
+            let hit = hit.at + record.start;
             if speaks {
                 return (Some(record), passed);
             }
+            at = hit + 1;
+        }
+    }
+
+    /// Whether a text that is one record is a candidate.
+    pub fn is_candidate(&self, record: &[u8]) -> bool {
+        let (mut at, mut silent) = (0, 0);
+        while let Some(hit) = self.search.find_in_record(record, at) {
+            if self.speaks(hit, record, &mut silent) {
+                return true;
+            }
             at = hit.at + 1;
+        }
+        false
+    }
+
+    /// Whether what was found in a record makes it a candidate. `silent` holds the literals that do not
+    /// speak in this record, as bits.
+    #[inline(always)]
+    fn speaks(&self, hit: Hit, record: &[u8], silent: &mut u128) -> bool {
+        if hit.literal == self.escape {
+            return self.matters(&record[hit.at..]);
+        }
+        match self.confirmers.get(hit.literal) {
+            Some(Some(confirmer)) => {
+                let bit = 1 << hit.literal;
+                let speaks = *silent & bit == 0 && confirmer.confirms(record);
+                *silent |= bit;
+                speaks
+            }
+            _ => true,
         }
     }
 
@@ -236,6 +262,7 @@ mod tests {
         ] {
             let expected = expected.then_some(0..text.len());
             assert_eq!(search.next(text.as_bytes(), 0).line, expected, "{text}");
+            assert_eq!(search.is_candidate(text.as_bytes()), expected.is_some());
         }
         assert_eq!(search.next(b"ChatCreated", 1).line, None);
         assert_eq!(search.next(b"ChatCreated", 99).line, None);
@@ -268,6 +295,7 @@ mod tests {
                 true => (Some(4..4 + line.len()), 1),
                 false => (None, 2),
             };
+            assert_eq!(search.is_candidate(line.as_bytes()), expected.0.is_some());
             assert_eq!((next.line, next.passed), expected, "{line}");
         }
     }

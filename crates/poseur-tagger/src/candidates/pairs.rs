@@ -16,6 +16,10 @@ pub const MOST: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Pair {
     literal: Box<[u8]>,
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only vectors look there first")
+    )]
     offsets: [usize; 2],
 }
 
