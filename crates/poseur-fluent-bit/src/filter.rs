@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use poseur_matcher::Matcher;
 use poseur_rule::error::LoadError;
 use poseur_setup::watch::Watch;
 use poseur_tagger::Tagged;
@@ -101,22 +102,37 @@ impl Filter {
 }
 
 fn load(settings: &Settings) -> Result<Loaded, Vec<LoadError>> {
-    let mut loaded = poseur_setup::load(&settings.sources);
+    let loaded = poseur_setup::load(&settings.sources);
     // Before anything else can change: what is written while this loads is seen at the next look.
     let watch = Watch::new(settings.sources.files(&loaded));
-    let warnings = loaded.warnings(Timestamp::now());
-    let matcher = loaded.compile(&settings.sources.schema);
+    let (matcher, notices) = compile(loaded, &settings.sources.schema, Timestamp::now())?;
+    Ok(Loaded {
+        notices,
+        tagger: ChunkTagger::new(Arc::new(matcher), settings.tag.clone()),
+        watch,
+    })
+}
+
+/// Compiles what was loaded, as of a moment; answers also what there is to tell.
+///
+/// # Errors
+/// With everything that is wrong.
+pub fn compile(
+    mut loaded: poseur_setup::Loaded,
+    schema: &str,
+    now: Timestamp,
+) -> Result<(Matcher, Vec<Notice>), Vec<LoadError>> {
+    let warnings = loaded.warnings(now);
+    let matcher = loaded.compile(schema);
     let (fatal, others) = loaded.by_gravity();
     let Some(matcher) = matcher.filter(|_| fatal.is_empty()) else {
-        return Err(fatal);
+        // The others may be why: of a folder of which nothing is left, only the folder is fatal.
+        return Err(fatal.into_iter().chain(others).collect());
     };
     let (rules, exceptions) = (matcher.rules().len(), matcher.exceptions().len());
     let ready = format!("{rules} rule(s) and {exceptions} exception(s) in force");
     let refused = others.iter().map(|error| format!("not used: {error}"));
     let warnings = warnings.into_iter().chain(refused).map(Notice::Warning);
-    Ok(Loaded {
-        notices: warnings.chain([Notice::Info(ready)]).collect(),
-        tagger: ChunkTagger::new(Arc::new(matcher), settings.tag.clone()),
-        watch,
-    })
+    let notices = warnings.chain([Notice::Info(ready)]).collect();
+    Ok((matcher, notices))
 }

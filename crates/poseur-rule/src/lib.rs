@@ -7,6 +7,7 @@ pub mod elastic;
 pub mod error;
 pub mod exception;
 pub mod expression;
+pub mod files;
 pub mod kusto;
 pub mod load;
 pub mod mapping;

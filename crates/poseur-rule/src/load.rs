@@ -5,8 +5,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use crate::documents::Documents;
 use crate::elastic;
 use crate::error::{LoadError, Place};
 use crate::exception::Exception;
+use crate::files::{self, Kind};
 use crate::kusto;
 use crate::mapping::Mappings;
 use crate::model::Rule;
@@ -224,7 +224,7 @@ impl Loader {
     pub fn path(&mut self, path: impl AsRef<Path>) {
         let path = path.as_ref();
         self.loaded.named.insert(path.display().to_string());
-        if !path.is_dir() {
+        if !files::is_folder(path) {
             self.file(path, By::Name);
             return;
         }
@@ -274,7 +274,7 @@ impl Loader {
     /// Visits a folder.
     fn folder(&mut self, path: &Path) -> io::Result<Found> {
         let mut found = Found::default();
-        match self.visited.entry(fs::canonicalize(path)?) {
+        match self.visited.entry(files::identity(path)?) {
             // What it holds has been loaded or is being loaded: it is not empty.
             Entry::Occupied(_) => {
                 return Ok(Found {
@@ -284,29 +284,25 @@ impl Loader {
             }
             Entry::Vacant(new) => new.insert(path.display().to_string()),
         };
-        let mut entries = fs::read_dir(path)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<Vec<PathBuf>>>()?;
-        entries.sort();
-        for entry in entries {
+        for entry in files::entries(path)? {
             let hidden = entry
                 .file_name()
                 .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             if hidden {
                 continue;
             }
-            match fs::metadata(&entry) {
-                Ok(about) if about.is_dir() => match self.folder(&entry) {
+            match files::kind(&entry) {
+                Ok(Kind::Folder) => match self.folder(&entry) {
                     Ok(below) => found += below,
                     Err(error) => self.unreadable(&entry, &error),
                 },
                 // A pipe or a device in a folder of rules would be waited on for ever.
-                Ok(about) if !about.is_file() => {}
+                Ok(Kind::Other) => {}
                 // What cannot be looked at is a file to `file`, which says why.
-                Ok(_) | Err(_) if Format::of(&entry).is_some() => {
+                Ok(Kind::File) | Err(_) if Format::of(&entry).is_some() => {
                     found += self.file(&entry, By::Folder);
                 }
-                Ok(_) | Err(_) => {}
+                Ok(Kind::File) | Err(_) => {}
             }
         }
         Ok(found)
@@ -319,7 +315,7 @@ impl Loader {
             again: false,
         };
         let Some(format) = Format::of(path) else {
-            match fs::metadata(path) {
+            match files::kind(path) {
                 Ok(_) => self.refuse(
                     path,
                     format!("no rule file by its name: expected {}", Format::EXTENSIONS),
@@ -329,7 +325,7 @@ impl Loader {
             return one;
         };
         let file = path.display().to_string();
-        match fs::canonicalize(path) {
+        match files::identity(path) {
             Ok(real) => match self.visited.entry(real) {
                 Entry::Occupied(first) => {
                     if by == By::Name {
@@ -347,13 +343,13 @@ impl Loader {
                 return one;
             }
         };
-        let mut bytes = Vec::new();
-        let read = File::open(path)
-            .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            self.unreadable(path, &error);
-            return one;
-        }
+        let bytes = match files::read(path, MAX_BYTES as u64 + 1) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.unreadable(path, &error);
+                return one;
+            }
+        };
         self.loaded.files += 1;
         if bytes.len() > MAX_BYTES {
             self.refuse(

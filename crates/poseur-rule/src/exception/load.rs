@@ -1,14 +1,14 @@
 //! Loads exceptions from files and folders.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::{Exception, Expired, expired, parse};
 use crate::error::{LoadError, Place};
+use crate::files::{self, Kind};
 
 /// Largest exceptions file. List files may be larger.
 const MAX_BYTES: u64 = 16 << 20;
@@ -99,25 +99,19 @@ struct Finder {
 impl Finder {
     /// Finds a path's files: itself, or those in the folder.
     fn path(&mut self, path: &Path) {
-        let real = match fs::canonicalize(path) {
+        let real = match files::identity(path) {
             Ok(real) => real,
             Err(error) => return self.refused.push(unreadable(path, &error)),
         };
-        let is_folder = real.is_dir();
+        let is_folder = files::is_folder(path);
         if !self.visited.insert(real) {
             return;
         }
         if !is_folder {
             return self.files.push(path.to_owned());
         }
-        let entries = fs::read_dir(path).and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.path()))
-                .collect::<io::Result<Vec<_>>>()
-        });
-        match entries {
-            Ok(mut entries) => {
-                entries.sort_unstable();
+        match files::entries(path) {
+            Ok(entries) => {
                 entries
                     .iter()
                     .filter(|entry| is_wanted(entry))
@@ -140,19 +134,17 @@ fn is_wanted(entry: &Path) -> bool {
     if hidden {
         return false;
     }
-    match fs::metadata(entry) {
+    match files::kind(entry) {
+        Ok(Kind::Folder) => true,
         // A pipe would be waited on for ever.
-        Ok(about) => about.is_dir() || is_yaml && about.is_file(),
-        // Reading it says why.
-        Err(_) => is_yaml,
+        Ok(Kind::Other) => false,
+        // If it cannot be looked at, reading it says why.
+        Ok(Kind::File) | Err(_) => is_yaml,
     }
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
-    let mut data = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut data))
-        .map_err(|error| unreadable(path, &error))?;
+    let data = files::read(path, MAX_BYTES + 1).map_err(|error| unreadable(path, &error))?;
     if data.len() as u64 > MAX_BYTES {
         let reason = format!(
             "larger than {} MiB: put long lists into a list file, as in `domain: {{file: partners.txt}}`",
@@ -182,6 +174,7 @@ fn whole(path: &Path) -> Place {
 mod tests {
     use super::super::Ground;
     use super::*;
+    use std::fs;
 
     /// Writes files into a new folder.
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -1,6 +1,5 @@
 //! Reads exceptions from YAML.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use super::domain::NameError;
 use super::list::{self, Shown};
 use super::{Exception, Ground, Trusted, TrustedBuilder};
 use crate::error::LoadError;
+use crate::files;
 use crate::yaml::{self, Node, Reader, Value, closest};
 
 /// The keys of an exception.
@@ -360,10 +360,10 @@ impl Parser<'_> {
 
 /// Reads a list file. A pipe, which would be waited on for ever, is not read.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
+    if files::kind(path)? != files::Kind::File {
         return Err(io::Error::other("it is not a file"));
     }
-    fs::read(path)
+    files::read(path, u64::MAX)
 }
 
 /// The moment from which an exception is inactive: a date means the end of that day, UTC.
