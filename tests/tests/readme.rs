@@ -173,6 +173,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/schemas.md",
         "docs/semantics.md",
         "docs/vrl.md",
+        "docs/wasm.md",
         "examples/samples/README.md",
     ] {
         let path = root().join(page);
