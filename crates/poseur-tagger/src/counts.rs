@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use poseur_matcher::Verdict;
 use poseur_matcher::record::Unreadable;
 
 /// Figures of a run. They add up across threads.
@@ -23,6 +24,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts a record's verdict.
+    pub fn verdict(&mut self, verdict: &Verdict) {
+        self.matched += u64::from(!verdict.matches.is_empty());
+        self.matches += verdict.matches.len() as u64;
+        self.suppressed += verdict.suppressed.len() as u64;
+    }
+
     /// Counts a line that cannot be read.
     pub fn unreadable(&mut self, reason: Unreadable) {
         self.unreadable[reason as usize] += 1;

@@ -113,9 +113,7 @@ impl Lines {
                 .decide(&document, now, &mut self.scratch, &mut |root, verdict| {
                     // Nothing is written because of a document that is not valid through and through.
                     document.check()?;
-                    counts.matched += !verdict.matches.is_empty() as u64;
-                    counts.matches += verdict.matches.len() as u64;
-                    counts.suppressed += verdict.suppressed.len() as u64;
+                    counts.verdict(verdict);
                     visit(Hit {
                         document: &document,
                         line: range.clone(),

@@ -12,6 +12,7 @@ mod nibbles;
 mod pairs;
 mod rare;
 mod search;
+mod vectors;
 mod words;
 
 use std::ops::Range;
@@ -155,17 +156,14 @@ impl Candidates {
                 };
                 (record, silent) = (next, 0);
             }
-            let text = &buffer[record.clone()];
-            let hit = Hit {
+            let inside = Hit {
                 at: hit.at - record.start,
                 ..hit
             };
-            let speaks = self.speaks(hit, text, &mut silent);
-            let hit = hit.at + record.start;
-            if speaks {
+            if self.speaks(inside, &buffer[record.clone()], &mut silent) {
                 return (Some(record), passed);
             }
-            at = hit + 1;
+            at = hit.at + 1;
         }
     }
 

@@ -6,6 +6,8 @@
 //! letters are sixteen texts to it, and has vectors of 32 bytes: on MessageEvents rows it took a
 //! third of the tagger's time.
 
+use super::vectors::{Vectors, vectors};
+
 /// Bytes of a text that are looked at.
 pub const LENGTH: usize = 4;
 
@@ -18,30 +20,6 @@ pub struct Nibbles {
     low: [[u8; 16]; LENGTH],
     high: [[u8; 16]; LENGTH],
     vectors: Vectors,
-}
-
-/// The vectors of a processor that the search can use, the least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-enum Vectors {
-    None,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-/// What this processor has.
-fn vectors() -> Vectors {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512bw") {
-            return Vectors::Avx512;
-        }
-        if std::arch::is_x86_feature_detected!("avx2") {
-            return Vectors::Avx2;
-        }
-    }
-    Vectors::None
 }
 
 impl Nibbles {
@@ -217,15 +195,8 @@ mod avx512 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::vectors::all_vectors;
     use super::*;
-
-    fn all_vectors() -> impl Iterator<Item = Vectors> {
-        #[cfg(target_arch = "x86_64")]
-        let all = [Vectors::None, Vectors::Avx2, Vectors::Avx512];
-        #[cfg(not(target_arch = "x86_64"))]
-        let all = [Vectors::None];
-        all.into_iter().filter(|&one| one <= vectors())
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 500 }))]

@@ -9,6 +9,8 @@
 
 use memchr::{memchr_iter, memmem};
 
+use super::vectors::{Vectors, vectors};
+
 /// Most literals this search is better at than the general one.
 pub const MOST: usize = 4;
 
@@ -68,29 +70,6 @@ pub fn commonness(byte: u8) -> u8 {
         b'A'..=b'Z' | b'_' | b'/' => 3,
         _ => 2,
     }
-}
-
-/// The vectors of a processor that the search can use, the least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-enum Vectors {
-    None,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-/// What this processor has.
-fn vectors() -> Vectors {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")
-    {
-        return match std::arch::is_x86_feature_detected!("avx512bw") {
-            true => Vectors::Avx512,
-            false => Vectors::Avx2,
-        };
-    }
-    Vectors::None
 }
 
 /// Whether this processor has what the search needs.
@@ -348,15 +327,8 @@ mod avx512 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::vectors::all_vectors;
     use super::*;
-
-    fn all_vectors() -> impl Iterator<Item = Vectors> {
-        #[cfg(target_arch = "x86_64")]
-        let all = [Vectors::None, Vectors::Avx2, Vectors::Avx512];
-        #[cfg(not(target_arch = "x86_64"))]
-        let all = [Vectors::None];
-        all.into_iter().filter(|&one| one <= vectors())
-    }
 
     fn check(literals: &[&str], text: &[u8]) {
         let pairs: Vec<Pair> = literals.iter().map(|literal| Pair::new(literal)).collect();

@@ -128,9 +128,7 @@ impl Chunks {
                         map.check()?;
                         checked = true;
                     }
-                    counts.matched += !verdict.matches.is_empty() as u64;
-                    counts.matches += verdict.matches.len() as u64;
-                    counts.suppressed += verdict.suppressed.len() as u64;
+                    counts.verdict(verdict);
                     let map = &map;
                     visit(Hit { map, root, verdict })
                 })
