@@ -7,6 +7,7 @@ use poseur_matcher::{Matcher, schema};
 use poseur_rule::model::Rule;
 use poseur_tagger::{Lines, TagOptions, Tagger};
 
+use crate::conformance::ids;
 use crate::reference::json::{self, Value};
 use crate::reference::{Outcome, verdicts};
 
@@ -187,7 +188,7 @@ pub fn assert_only_tags_added(line: &[u8], output: &[u8], records: &[(usize, Vec
             let Ok(parsed) = json::parse(&tag[..length]) else {
                 panic!("the tag is not valid JSON");
             };
-            assert_eq!(rule_ids(&parsed.value), *rules, "the tag names other rules");
+            assert_eq!(ids(&parsed.value), *rules, "the tag names other rules");
             assert!(
                 std::str::from_utf8(&tag[..length]).is_ok(),
                 "the tag is not UTF-8"
@@ -218,21 +219,6 @@ fn object_length(text: &[u8]) -> usize {
         }
     }
     text.len()
-}
-
-fn rule_ids(tag: &Value) -> Vec<String> {
-    let Value::Map(members) = tag else {
-        return Vec::new();
-    };
-    let rules = members.iter().find(|(key, _)| key == b"rules");
-    let Some((_, Value::List(ids))) = rules else {
-        return Vec::new();
-    };
-    let text = |id: &Value| match id {
-        Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        _ => String::new(),
-    };
-    ids.iter().map(text).collect()
 }
 
 /// A value without the members that have the tag's key, at every level; these go to `taken`.

@@ -2,6 +2,7 @@
 //! records and rules around every edge the project knows of.
 
 pub mod agreement;
+pub mod conformance;
 pub mod kuery;
 pub mod kusto;
 pub mod msgpack;

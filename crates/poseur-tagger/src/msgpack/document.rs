@@ -204,10 +204,10 @@ impl<'a> Map<'a> {
     }
 
     fn json(&self, at: usize, depth: usize, out: &mut Vec<u8>) -> Result<usize, Unreadable> {
-        if depth > MAX_DEPTH {
+        let Head { kind, content } = head(self.bytes, at)?;
+        if matches!(kind, HeadKind::List(_) | HeadKind::Map(_)) && depth == MAX_DEPTH {
             return Err(Unreadable::TooDeep);
         }
-        let Head { kind, content } = head(self.bytes, at)?;
         match kind {
             HeadKind::List(elements) => {
                 out.push(b'[');

@@ -24,6 +24,19 @@ pub struct Event {
 /// # Errors
 /// If what stands there is no MessagePack value.
 pub fn event(chunk: &[u8], at: usize) -> Result<Event, Unreadable> {
+    // What Fluent Bit writes for nearly every event: a time, and no metadata.
+    if let Some(usual) = chunk.get(at..).and_then(<[u8]>::first_chunk::<14>)
+        && usual.starts_with(b"\x92\x92\xD7\x00")
+        && usual[4] < 0x80
+        && usual[12] == 0x80
+        && matches!(usual[13], 0x80..=0x8F | 0xDE)
+    {
+        let (start, end) = (at + 13, skip(chunk, at + 13)?);
+        return Ok(Event {
+            range: at..end,
+            record: Some(Handle { start, end }),
+        });
+    }
     let Head { kind, content } = head(chunk, at)?;
     if kind != HeadKind::List(2) {
         let range = at..skip(chunk, at)?;
