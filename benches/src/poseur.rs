@@ -123,7 +123,10 @@ pub(crate) fn copies(traffic: &Arc<Traffic>) -> Contender {
 }
 
 /// The records as a shipper has them, in chunks of events of about two mebibytes.
-pub(crate) fn events(traffic: &Traffic) -> Vec<Vec<u8>> {
+///
+/// # Panics
+/// If a record is no object.
+pub fn events(traffic: &Traffic) -> Vec<Vec<u8>> {
     let mut all = vec![Vec::new()];
     for line in lines(&traffic.bytes) {
         let record = packed(line).expect("a generated record is an object");
@@ -137,8 +140,8 @@ pub(crate) fn events(traffic: &Traffic) -> Vec<Vec<u8>> {
     all
 }
 
-/// The tagger for chunks of events.
-pub(crate) fn tags_events(events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
+/// The tagger for chunks of events, which must find so many matches.
+pub fn tags_events(events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
     let matcher = tagger().matcher().clone();
     let mut tagger = ChunkTagger::new(matcher, TagOptions::default());
     let own = events.clone();

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use poseur_matcher::{Matcher, schema};
 use poseur_tagger::tag::TagWriter;
 use poseur_tagger::{Lines, Style, TagOptions, Tagger};
+use poseur_tests::conformance;
 use poseur_tests::rules::{Options, generate};
 use poseur_tests::strategies::{self, config, random};
 use poseur_tests::tagging;
@@ -220,6 +221,15 @@ fn traffic_in_all_shapes_is_judged_as_its_lines_are() {
     }
     println!("{records} lines, {found} records with a verdict");
     assert!(records == 3_000 && found > 300, "{found} prove little");
+}
+
+#[test]
+fn the_conformance_suite() {
+    let program = compile(&format!("poseur_tag(., at: \"{}\")", strategies::NOW));
+    let (all, tagged) = conformance::check(strategies::now(), |record| {
+        serde_json::to_vec(&run(&program, &read(record))).unwrap()
+    });
+    println!("{tagged} of {all} records tagged");
 }
 
 #[test]

@@ -7,9 +7,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use poseur_benches::parts::{Reader, candidates};
-use poseur_benches::{Job, Traffic, five_hundred, lines, tagger, tagger_with};
+use poseur_benches::{Job, Traffic, events, five_hundred, lines, tagger, tagger_with, tags_events};
 use poseur_tests::rules::Options;
 
 const USAGE: &str = "usage: instructions check|update|run PATH";
@@ -33,7 +34,7 @@ struct Prepared {
     run: Box<dyn FnMut() -> u64>,
 }
 
-const PATHS: [CorePath; 6] = [
+const PATHS: [CorePath; 7] = [
     CorePath {
         name: "candidate search on Teams",
         prepare: || {
@@ -83,6 +84,19 @@ const PATHS: [CorePath; 6] = [
     CorePath {
         name: "MessageEvents",
         prepare: || tagged(Traffic::message_events(1_000_000), Job::new(tagger())),
+    },
+    CorePath {
+        name: "MessagePack chunks",
+        prepare: || {
+            let traffic = Traffic::teams(4_000_000, 0.0);
+            let answer = traffic.matches();
+            let mut tagger = tags_events(&Arc::new(events(&traffic)), answer);
+            Prepared {
+                records: traffic.truths.records,
+                answer,
+                run: Box::new(move || tagger.run()),
+            }
+        },
     },
 ];
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use host::{Filter, log, turn};
 use jiff::Timestamp;
 use poseur_tagger::Style;
+use poseur_tests::conformance::check;
 use poseur_tests::msgpack::{TIMES, packed, unpacked};
 use poseur_tests::tagging::{compile, styled};
 use poseur_tests::traffic::{Config, Kind, Shape, generate_bytes};
@@ -171,6 +172,18 @@ fn agrees_with_lines_on_all_shapes() {
         }
     }
     assert!(matched > 500, "{matched}");
+}
+
+#[test]
+fn the_conformance_suite() {
+    let _turn = turn();
+    let mut filter = Filter::new(&[]).unwrap();
+    let (all, tagged) = check(Timestamp::now(), |json| {
+        let event = [TIMES[0], &packed(json).unwrap()].concat();
+        let tagged = filter.filter(&event).unwrap_or(event);
+        unpacked(tagged.strip_prefix(TIMES[0]).expect("the event's time"))
+    });
+    println!("{tagged} of {all} records tagged");
 }
 
 /// What a memory checker watches: thousands of chunks, and rules that change under them.

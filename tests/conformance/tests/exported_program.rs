@@ -11,6 +11,7 @@ use poseur_rule::exception::Exception;
 use poseur_rule::model::Rule;
 use poseur_rule::pack;
 use poseur_tagger::{Style, TagOptions, Tagger};
+use poseur_tests::conformance;
 use poseur_tests::reference::json;
 use poseur_tests::strategies;
 use poseur_tests::traffic::{Config, DEFAULT_AT, Kind, Shape, Traffic};
@@ -145,6 +146,18 @@ fn all_shapes_of_traffic() {
         assert!(count > 1000 && tagged * 10 > count, "{tagged} of {count}");
         println!("{style:?}: {count} events, {tagged} tagged");
     }
+}
+
+#[test]
+fn the_conformance_suite() {
+    let at = strategies::now();
+    let rules = pack::built_in();
+    let mut both = Both::new(rules, Vec::new(), None, Style::Namespace, at).unwrap();
+    let (all, tagged) = conformance::check(at, |record| {
+        let event = serde_json::from_slice(record).expect("a record is JSON");
+        line(&both.program.run(event))
+    });
+    println!("{tagged} of {all} records tagged");
 }
 
 /// Records around every edge of the built-in rules.
