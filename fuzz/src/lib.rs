@@ -12,14 +12,17 @@ use poseur_rule::elastic;
 use poseur_rule::kusto;
 use poseur_rule::model::MAX_DEPTH;
 use poseur_rule::types::Types;
-use poseur_tagger::TagOptions;
 use poseur_tagger::json::check::check;
 use poseur_tagger::json::document::{Document, Pool};
 use poseur_tagger::json::index::Index;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
 use poseur_tagger::msgpack::document::Map;
 use poseur_tagger::msgpack::head::skip;
+use poseur_tagger::{Style, TagOptions};
 use poseur_tests::agreement::{Agreement, matcher};
+#[cfg(unix)]
+use poseur_tests::fluent_bit::{self, Filter};
+use poseur_tests::msgpack::nothing_but_tags;
 use poseur_tests::reference::json;
 use poseur_tests::strategies::now;
 
@@ -135,42 +138,74 @@ pub fn msgpack(data: &[u8]) {
         let tagged = tagger.tag(data, now()).ok()?;
         (!tagged.is_unchanged()).then(|| tagged.to_vec())
     });
-    let Some(tagged) = tagged else { return };
-    let (mut before, mut after) = (data, &tagged[..]);
-    while !before.is_empty() {
-        let [one, other] = [&mut before, &mut after]
-            .map(|rest| rmpv::decode::read_value(rest).map(without_tags).ok());
-        // What the other reader cannot take (a text that is not UTF-8 it can) is nested too deep for it.
-        let (Some(one), Some(other)) = (one, other) else {
-            return;
-        };
-        assert_eq!(packed(&one), packed(&other), "more than a tag was changed");
+    if let Some(tagged) = tagged {
+        nothing_but_tags(data, &tagged, &TagOptions::default());
     }
-    assert!(after.is_empty(), "events were added");
 }
 
-fn packed(value: &rmpv::Value) -> Vec<u8> {
-    let mut out = Vec::new();
-    rmpv::encode::write_value(&mut out, value).expect("memory can be written to");
-    out
-}
+/// Rules that hold for many records, so that many are tagged.
+#[cfg(unix)]
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules.yml");
 
-fn without_tags(value: rmpv::Value) -> rmpv::Value {
-    match value {
-        rmpv::Value::Array(elements) => elements
-            .into_iter()
-            .map(without_tags)
-            .collect::<Vec<_>>()
-            .into(),
-        rmpv::Value::Map(pairs) => {
-            let pairs = pairs
-                .into_iter()
-                .filter(|(key, _)| key.as_slice() != Some(b"poseur"));
-            let pairs = pairs.map(|(key, value)| (key, without_tags(value)));
-            rmpv::Value::Map(pairs.collect())
+/// The settings of the instances that chunks go through, and what they say about tags.
+#[cfg(unix)]
+const INSTANCES: [(&[(&str, &str)], Style, &str); 4] = [
+    (&[], Style::Namespace, "poseur"),
+    (&[("rules", RULES)], Style::Namespace, "poseur"),
+    (
+        &[("rules", RULES), ("style", "ecs"), ("schema", "o365")],
+        Style::Ecs,
+        "poseur",
+    ),
+    (
+        &[
+            ("style", "minimal"),
+            ("key", "a"),
+            ("exceptions", "known-services, partners"),
+            ("on_reload", "ignore"),
+        ],
+        Style::Minimal,
+        "a",
+    ),
+];
+
+/// The Fluent Bit filter's entry points on any bytes, called as Fluent Bit calls them: never a fault; a chunk is left
+/// alone, or it is the same with nothing but tags more; one that cannot be taken apart is left alone.
+///
+/// # Panics
+/// If it is not.
+#[cfg(unix)]
+pub fn fluent_filter(data: &[u8]) {
+    use poseur_fluent_bit::native::plugin::filter_poseur_plugin;
+    thread_local! {
+        static FILTERS: RefCell<Vec<Filter>> = RefCell::new({
+            let plugin = &raw const filter_poseur_plugin;
+            let filters = INSTANCES.iter().map(|(settings, ..)| {
+                // SAFETY: it is the filter's description.
+                unsafe { Filter::new(plugin.cast(), settings) }.expect("settings that are right")
+            });
+            filters.collect()
+        });
+    }
+    let is_whole = || {
+        let mut at = 0;
+        while at < data.len() {
+            at = skip(data, at).ok()?;
         }
-        other => other,
-    }
+        Some(())
+    };
+    FILTERS.with_borrow_mut(|filters| {
+        fluent_bit::log();
+        for (filter, &(_, style, key)) in filters.iter_mut().zip(&INSTANCES) {
+            let Some(tagged) = filter.filter(data) else {
+                continue;
+            };
+            is_whole().expect("a broken chunk was changed");
+            let key = key.to_owned();
+            nothing_but_tags(data, &tagged, &TagOptions { style, key });
+        }
+        assert_eq!(fluent_bit::log(), [""; 0], "a fault, or a change of rules");
+    });
 }
 
 /// Records that rules of the fuzzer's making are tried on.

@@ -49,3 +49,9 @@ fn kusto() {
 fn msgpack() {
     replay("msgpack", poseur_fuzz::msgpack);
 }
+
+#[cfg(unix)]
+#[test]
+fn fluent_filter() {
+    replay("fluent_filter", poseur_fuzz::fluent_filter);
+}

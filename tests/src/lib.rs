@@ -3,6 +3,8 @@
 
 pub mod agreement;
 pub mod conformance;
+#[cfg(unix)]
+pub mod fluent_bit;
 pub mod kuery;
 pub mod kusto;
 pub mod msgpack;

@@ -14,7 +14,7 @@ use crate::tagging::{styled, thorough};
 const KEY: &[u8] = b"poseur";
 
 /// What the `ecs` style may add to a record, in this order.
-const ECS: [&str; 7] = [
+pub(crate) const ECS: [&str; 7] = [
     "tags",
     "rule.id",
     "rule.name",

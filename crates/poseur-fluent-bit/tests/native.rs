@@ -1,16 +1,15 @@
 //! The shared object's entry points, called as Fluent Bit calls them.
 #![cfg(unix)]
 
-mod host;
-
+use std::ffi::CString;
 use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use host::{Filter, log, turn};
 use jiff::Timestamp;
 use poseur_tagger::Style;
 use poseur_tests::conformance::check;
+use poseur_tests::fluent_bit::{Filter, log, turn};
 use poseur_tests::msgpack::{TIMES, packed, unpacked};
 use poseur_tests::tagging::{compile, styled};
 use poseur_tests::traffic::{Config, Kind, Shape, generate_bytes};
@@ -21,6 +20,22 @@ const OTHER: &str = r#"{"Operation":"MessageSent","Workload":"MicrosoftTeams"}"#
 
 const RULE: &str = "title: Sent\nid: aaaaaaaa-0000-4000-8000-000000000001\n\
 logsource: {category: test}\ndetection:\n  sent: {event.action: MessageSent}\n  condition: sent\n";
+
+/// An instance of the filter in the shared object; `None` if it does not begin.
+fn filter(properties: &[(&str, &str)]) -> Option<Filter> {
+    let test = std::env::current_exe().expect("a running program has a file");
+    let path = test.with_file_name("libposeur_fluent_bit.so");
+    let path = CString::new(path.to_str().expect("UTF-8")).unwrap();
+    // SAFETY: the library runs nothing when it is loaded, and is never unloaded.
+    let symbol = unsafe {
+        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
+        assert!(!library.is_null(), "{path:?} cannot be loaded");
+        libc::dlsym(library, c"filter_poseur_plugin".as_ptr())
+    };
+    assert!(!symbol.is_null(), "no filter_poseur_plugin");
+    // SAFETY: the symbol is the plugin's description.
+    unsafe { Filter::new(symbol.cast(), properties) }
+}
 
 fn event(json: &str) -> Vec<u8> {
     [TIMES[0], &packed(json.as_bytes()).unwrap()].concat()
@@ -35,7 +50,7 @@ fn record(chunk: &[u8]) -> String {
 #[test]
 fn a_chunk_is_tagged_or_left_alone() {
     let _turn = turn();
-    let mut filter = Filter::new(&[]).unwrap();
+    let mut filter = filter(&[]).unwrap();
     assert_eq!(
         log(),
         ["info [filter:poseur] 2 rule(s) and 0 exception(s) in force"]
@@ -63,8 +78,8 @@ fn several_instances_have_their_own_settings() {
     let rules = folder.path().join("rules.yml");
     fs::write(&rules, RULE).unwrap();
     let rules = rules.to_str().unwrap();
-    let mut own = Filter::new(&[("rules", rules), ("key", "seen"), ("style", "minimal")]).unwrap();
-    let mut built_in = Filter::new(&[("schema", "o365")]).unwrap();
+    let mut own = filter(&[("rules", rules), ("key", "seen"), ("style", "minimal")]).unwrap();
+    let mut built_in = filter(&[("schema", "o365")]).unwrap();
     let id = "aaaaaaaa-0000-4000-8000-000000000001";
     let expected = format!(r#","seen":{{"rules":["{id}"]}}}}"#);
     let tagged = own.filter(&event(OTHER)).unwrap();
@@ -91,7 +106,7 @@ fn wrong_settings_fail_the_start_and_say_why() {
             "error [filter:poseur] --schema: there is no schema `none`; known are auto, ",
         ),
     ] {
-        assert!(Filter::new(properties).is_none(), "{properties:?}");
+        assert!(filter(properties).is_none(), "{properties:?}");
         let log = log();
         assert!(log[0].starts_with(message), "{log:?}");
     }
@@ -106,8 +121,8 @@ fn changed_files_are_read_again_and_bad_ones_are_not_used() {
         logsource: {category: test}\ndetection:\n  one: {event.action: Nothing}\n  condition: one\n";
     fs::write(&rules, built_in).unwrap();
     let path = rules.to_str().unwrap();
-    let mut watching = Filter::new(&[("rules", path)]).unwrap();
-    let mut resting = Filter::new(&[("rules", path), ("on_reload", "ignore")]).unwrap();
+    let mut watching = filter(&[("rules", path)]).unwrap();
+    let mut resting = filter(&[("rules", path), ("on_reload", "ignore")]).unwrap();
     log();
     let pause = || sleep(Duration::from_millis(1100));
     assert_eq!(watching.filter(&event(OTHER)), None);
@@ -157,7 +172,7 @@ fn agrees_with_lines_on_all_shapes() {
             (Style::Minimal, "minimal"),
         ] {
             let mut tagger = styled(matcher.clone(), style);
-            let mut filter = Filter::new(&[("style", name)]).unwrap();
+            let mut filter = filter(&[("style", name)]).unwrap();
             let (mut chunk, mut expected) = (Vec::new(), Vec::new());
             for line in lines.split(|byte| *byte == b'\n') {
                 // Top-level lists are no records in MessagePack.
@@ -177,7 +192,7 @@ fn agrees_with_lines_on_all_shapes() {
 #[test]
 fn the_conformance_suite() {
     let _turn = turn();
-    let mut filter = Filter::new(&[]).unwrap();
+    let mut filter = filter(&[]).unwrap();
     let (all, tagged) = check(Timestamp::now(), |json| {
         let event = [TIMES[0], &packed(json).unwrap()].concat();
         let tagged = filter.filter(&event).unwrap_or(event);
@@ -199,7 +214,7 @@ fn many_chunks_and_reloads() {
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules.yml");
     fs::write(&rules, RULE).unwrap();
-    let mut filter = Filter::new(&[("rules", rules.to_str().unwrap())]).unwrap();
+    let mut filter = filter(&[("rules", rules.to_str().unwrap())]).unwrap();
     let chunk = [event(OTHER), event(MATCHING)].concat();
     let plain = event(MATCHING);
     for number in 0..chunks {

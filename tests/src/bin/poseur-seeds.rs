@@ -4,9 +4,13 @@
 use std::fs;
 use std::path::Path;
 
+use poseur_tests::msgpack::{TIMES, packed};
 use poseur_tests::strategies;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// What a line becomes for a target.
+type Form = fn(Vec<u8>) -> Option<Vec<u8>>;
 
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -17,18 +21,23 @@ fn main() -> std::io::Result<()> {
     let count: usize = count.parse().unwrap_or(50);
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let plain = |line: Vec<u8>| Some(line);
+    let chunk = |line: Vec<u8>| Some([TIMES[line.len() % 2], &packed(&line)?].concat());
     let sources = [
-        ("tagger", strategies::lines().boxed()),
-        ("json_reader", strategies::any_json().boxed()),
+        ("tagger", strategies::lines().boxed(), plain as Form),
+        ("json_reader", strategies::any_json().boxed(), plain),
+        ("fluent_filter", strategies::lines().boxed(), chunk),
     ];
-    for (target, lines) in sources {
+    for (target, lines, form) in sources {
         let folder = Path::new(&folder).join(target);
         fs::create_dir_all(&folder)?;
         for number in 0..count {
             let Ok(line) = lines.new_tree(&mut runner) else {
                 continue;
             };
-            fs::write(folder.join(format!("seed-{number:03}")), line.current().0)?;
+            if let Some(seed) = form(line.current().0) {
+                fs::write(folder.join(format!("seed-{number:03}")), seed)?;
+            }
         }
     }
     Ok(())

@@ -1,14 +1,15 @@
-//! Fluent Bit's part, as a plugin sees it: the functions it exports, and how it calls the plugin's.
+//! Fluent Bit's part, as a filter's shared object sees it: the functions it exports, and how it calls the
+//! filter's. A filter looks for these functions by name in the running program, so the program that plays the host
+//! must be linked with `-rdynamic`.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::PathBuf;
 use std::ptr::{null, null_mut};
 use std::sync::Mutex;
 
 /// `struct flb_filter_plugin`, up to what is called.
 #[repr(C)]
-struct Plugin {
+pub struct Plugin {
     event_type: c_int,
     flags: c_int,
     name: *const c_char,
@@ -50,8 +51,11 @@ static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static TURN: Mutex<()> = Mutex::new(());
 
 /// `flb_filter_get_property`
+///
+/// # Safety
+/// As Fluent Bit's: with a C string and an instance that this host has passed.
 #[unsafe(no_mangle)]
-pub extern "C" fn flb_filter_get_property(
+pub unsafe extern "C" fn flb_filter_get_property(
     name: *const c_char,
     instance: *const Instance,
 ) -> *const c_char {
@@ -64,15 +68,24 @@ pub extern "C" fn flb_filter_get_property(
 }
 
 /// `flb_filter_set_context`
+///
+/// # Safety
+/// As Fluent Bit's: with an instance that this host has passed.
 #[unsafe(no_mangle)]
-pub extern "C" fn flb_filter_set_context(instance: *mut Instance, context: *mut c_void) {
+pub unsafe extern "C" fn flb_filter_set_context(instance: *mut Instance, context: *mut c_void) {
     // SAFETY: the plugin hands back the instance it was given.
     unsafe { (*instance).context = context };
 }
 
 /// `flb_log_print`, as it is called here: with one text for `%s`.
+///
+/// # Safety
+/// With two C strings.
+///
+/// # Panics
+/// If it is called in another way.
 #[unsafe(no_mangle)]
-pub extern "C" fn flb_log_print(
+pub unsafe extern "C" fn flb_log_print(
     level: c_int,
     _file: *const c_char,
     _line: c_int,
@@ -87,28 +100,10 @@ pub extern "C" fn flb_log_print(
     LOG.lock().unwrap().push(format!("{level} {text}"));
 }
 
-fn plugin() -> &'static Plugin {
-    // Keeps the functions above in the program.
-    std::hint::black_box((
-        flb_filter_get_property as *const (),
-        flb_filter_set_context as *const (),
-        flb_log_print as *const (),
-    ));
-    let test = std::env::current_exe().expect("a running program has a file");
-    let path: PathBuf = test.with_file_name("libposeur_fluent_bit.so");
-    let path = CString::new(path.to_str().expect("UTF-8")).unwrap();
-    // SAFETY: the library runs nothing when it is loaded, and is never unloaded.
-    let symbol = unsafe {
-        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
-        assert!(!library.is_null(), "{path:?} cannot be loaded");
-        libc::dlsym(library, c"filter_poseur_plugin".as_ptr())
-    };
-    assert!(!symbol.is_null(), "no filter_poseur_plugin");
-    // SAFETY: the symbol is the plugin's description, which lives as long as the library.
-    unsafe { &*symbol.cast() }
-}
-
 /// Waits for the other tests, and begins with an empty log.
+///
+/// # Panics
+/// If another test has failed while it logged.
 pub fn turn() -> std::sync::MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     LOG.lock().unwrap().clear();
@@ -116,14 +111,30 @@ pub fn turn() -> std::sync::MutexGuard<'static, ()> {
 }
 
 /// What was logged since this was last asked.
+///
+/// # Panics
+/// If another test has failed while it logged.
 pub fn log() -> Vec<String> {
     std::mem::take(&mut LOG.lock().unwrap())
 }
 
 impl Filter {
     /// Begins an instance; `None` if the plugin says that it cannot.
-    pub fn new(properties: &[(&str, &str)]) -> Option<Filter> {
-        let plugin = plugin();
+    ///
+    /// # Safety
+    /// The plugin must be what a filter's symbol `filter_NAME_plugin` stands for.
+    ///
+    /// # Panics
+    /// If it is not Poseur, or not for logs.
+    pub unsafe fn new(plugin: *const Plugin, properties: &[(&str, &str)]) -> Option<Filter> {
+        // Keeps the functions above in the program.
+        std::hint::black_box((
+            flb_filter_get_property as *const (),
+            flb_filter_set_context as *const (),
+            flb_log_print as *const (),
+        ));
+        // SAFETY: as the caller says; what is in a shared object's or a program's data stays there.
+        let plugin = unsafe { &*plugin };
         // SAFETY: the name is a C string.
         assert_eq!(unsafe { CStr::from_ptr(plugin.name) }, c"poseur");
         assert_eq!((plugin.event_type, plugin.flags), (1, 0));
@@ -144,6 +155,9 @@ impl Filter {
     }
 
     /// Filters a chunk: what it became, or `None` if it stays as it is.
+    ///
+    /// # Panics
+    /// If the plugin answers neither, or puts something out and says that it has not.
     pub fn filter(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
         let (mut out, mut size) = (null_mut(), 0);
         // SAFETY: all places are there for as long as the call; the context is the plugin's own.
