@@ -147,9 +147,13 @@ pub fn msgpack(data: &[u8]) {
 #[cfg(unix)]
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules.yml");
 
-/// The settings of the instances that chunks go through, and what they say about tags.
+/// Properties of an instance of the filter.
 #[cfg(unix)]
-const INSTANCES: [(&[(&str, &str)], Style, &str); 4] = [
+type Properties = &'static [(&'static str, &'static str)];
+
+/// The properties of the instances that chunks go through, and what they say about tags.
+#[cfg(unix)]
+const INSTANCES: [(Properties, Style, &str); 4] = [
     (&[], Style::Namespace, "poseur"),
     (&[("rules", RULES)], Style::Namespace, "poseur"),
     (
@@ -180,9 +184,9 @@ pub fn fluent_filter(data: &[u8]) {
     thread_local! {
         static FILTERS: RefCell<Vec<Filter>> = RefCell::new({
             let plugin = &raw const filter_poseur_plugin;
-            let filters = INSTANCES.iter().map(|(settings, ..)| {
+            let filters = INSTANCES.iter().map(|(properties, ..)| {
                 // SAFETY: it is the filter's description.
-                unsafe { Filter::new(plugin.cast(), settings) }.expect("settings that are right")
+                unsafe { Filter::new(plugin.cast(), properties) }.expect("properties that are right")
             });
             filters.collect()
         });
@@ -204,7 +208,10 @@ pub fn fluent_filter(data: &[u8]) {
             let key = key.to_owned();
             nothing_but_tags(data, &tagged, &TagOptions { style, key });
         }
-        assert_eq!(fluent_bit::log(), [""; 0], "a fault, or a change of rules");
+        let log = fluent_bit::log();
+        // Rules may be read again while this runs.
+        let is_quiet = log.iter().all(|line| line.starts_with("info "));
+        assert!(is_quiet, "{log:?}");
     });
 }
 
