@@ -169,6 +169,7 @@ fn links_between_pages_lead_somewhere() {
         "SECURITY.md",
         "docs/exceptions.md",
         "docs/export.md",
+        "docs/fluent-bit.md",
         "docs/rules.md",
         "docs/schemas.md",
         "docs/semantics.md",
