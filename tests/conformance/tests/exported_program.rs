@@ -1,107 +1,17 @@
 //! The exported VRL program says what the matcher says, event by event.
 #![cfg(feature = "vrl")]
 
-use std::cell::{Cell, RefCell};
-use std::sync::Arc;
-
 use jiff::Timestamp;
-use poseur_conformance::program::{Program, events, line};
-use poseur_matcher::{Matcher, schema};
-use poseur_rule::exception::Exception;
-use poseur_rule::model::Rule;
+use poseur_conformance::both::{Both, loses, plain};
+use poseur_conformance::program::events;
 use poseur_rule::pack;
-use poseur_tagger::{Style, TagOptions, Tagger};
+use poseur_tagger::Style;
 use poseur_tests::conformance;
-use poseur_tests::reference::json;
 use poseur_tests::strategies;
 use poseur_tests::traffic::{Config, DEFAULT_AT, Kind, Shape, Traffic};
-use poseur_vrl::export::Export;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use vrl::value::Value;
-
-/// The matcher beside the program exported from it.
-struct Both {
-    tagger: Tagger,
-    program: Program,
-    at: Timestamp,
-}
-
-impl Both {
-    fn new(
-        rules: Vec<Rule>,
-        exceptions: Vec<Exception>,
-        schema: Option<&str>,
-        style: Style,
-        at: Timestamp,
-    ) -> Result<Both, String> {
-        let matcher = Matcher::new(rules, exceptions, schema::built_in(), schema)
-            .map_err(|error| error.to_string())?;
-        let matcher = Arc::new(matcher);
-        let options = TagOptions {
-            style,
-            ..TagOptions::default()
-        };
-        let export = Export::new(&matcher, schema, options.clone(), Some(at));
-        let source = export.vrl().map_err(|errors| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            errors.join("\n")
-        })?;
-        Ok(Both {
-            tagger: Tagger::new(matcher, options),
-            program: Program::new(&source),
-            at,
-        })
-    }
-
-    /// Compares what both make of an event; returns whether it was tagged.
-    fn check(&mut self, event: Value) -> bool {
-        let event = settled(event);
-        let before = line(&event);
-        let expected = self.tagger.tag(&before, self.at).to_vec();
-        let tagged = expected != before;
-        let mut expected: Value = serde_json::from_slice(&expected).expect("a tagged line is JSON");
-        without_on(&mut expected);
-        let answer = self.program.run(event);
-        assert_eq!(
-            String::from_utf8_lossy(&line(&answer)),
-            String::from_utf8_lossy(&line(&expected)),
-            "of {}",
-            String::from_utf8_lossy(&before)
-        );
-        tagged
-    }
-}
-
-/// The event as it is after a few times through Vector: reading JSON rounds floats in their last digit.
-fn settled(mut event: Value) -> Value {
-    for _ in 0..8 {
-        let again = serde_json::from_slice(&line(&event)).expect("an event is JSON");
-        if again == event {
-            return event;
-        }
-        event = again;
-    }
-    event
-}
-
-/// The program does not say which values satisfied a rule.
-fn without_on(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            if let Some(Value::Array(matches)) = members.get_mut("matches") {
-                for found in matches {
-                    if let Value::Object(found) = found {
-                        found.remove("on");
-                    }
-                }
-            }
-            members.values_mut().for_each(without_on);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_on),
-        _ => {}
-    }
-}
+use std::cell::{Cell, RefCell};
 
 const SHAPES: [Shape; 12] = [
     Shape::O365,
@@ -138,7 +48,7 @@ fn all_shapes_of_traffic() {
                     traffic.next(&mut text);
                     for event in events(text.trim_ascii_end()) {
                         count += 1;
-                        tagged += usize::from(both.check(event));
+                        tagged += usize::from(both.check(event).tagged);
                     }
                 }
             }
@@ -183,7 +93,7 @@ fn edges_of_the_built_in_rules() {
             if loses(&plain(&event), false) {
                 lost.set(lost.get() + 1);
             } else {
-                tagged.set(tagged.get() + usize::from(both.borrow_mut().check(event)));
+                tagged.set(tagged.get() + usize::from(both.borrow_mut().check(event).tagged));
             }
         }
         Ok(())
@@ -192,47 +102,6 @@ fn edges_of_the_built_in_rules() {
     println!("{} tagged, {} left out", tagged.get(), lost.get());
     assert!(tagged.get() > 100, "{} tagged", tagged.get());
     assert!(lost.get() < 300, "{} left out", lost.get());
-}
-
-/// The event as the reference evaluator reads it.
-fn plain(event: &Value) -> json::Value {
-    json::parse(&line(event)).expect("events are JSON").value
-}
-
-/// Whether a JSON text in a string of the event holds what VRL's `parse_json` does not keep: equal keys in one
-/// object, numbers beyond 64-bit floats, 128 levels. docs/export.md says so.
-fn loses(value: &json::Value, embedded: bool) -> bool {
-    match value {
-        json::Value::Map(members) => {
-            let mut keys: Vec<&Vec<u8>> = members.iter().map(|(key, _)| key).collect();
-            keys.sort();
-            let same = keys.windows(2).any(|pair| pair[0] == pair[1]);
-            embedded && same || members.iter().any(|(_, value)| loses(value, embedded))
-        }
-        json::Value::List(items) => items.iter().any(|item| loses(item, embedded)),
-        json::Value::Number(number) => embedded && !number.parse::<f64>().is_ok_and(f64::is_finite),
-        json::Value::Text(text) => {
-            match json::parse(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)) {
-                Ok(parsed) => depth(&parsed.value) >= 127 || loses(&parsed.value, true),
-                Err(_) => false,
-            }
-        }
-        _ => false,
-    }
-}
-
-fn depth(value: &json::Value) -> usize {
-    match value {
-        json::Value::Map(members) => {
-            1 + members
-                .iter()
-                .map(|(_, value)| depth(value))
-                .max()
-                .unwrap_or(0)
-        }
-        json::Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
 }
 
 /// Random rules on random records: what is not refused agrees.
@@ -261,7 +130,7 @@ fn random_rules() {
             for event in events(&line.0) {
                 if !loses(&plain(&event), false) {
                     checked += 1;
-                    tagged += usize::from(both.check(event));
+                    tagged += usize::from(both.check(event).tagged);
                 }
             }
         }

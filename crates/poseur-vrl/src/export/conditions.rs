@@ -32,6 +32,7 @@ impl Program {
                 Truth::If(expression) => {
                     let variable = self.variable(name);
                     self.line(format!("{variable} = {expression}"));
+                    self.know(named(place, condition), &variable);
                     Ok(Truth::If(variable))
                 }
                 constant => Ok(constant),
@@ -40,6 +41,19 @@ impl Program {
                 .predicate(place, predicate, now)
                 .map_err(|reason| (Some(predicate.field.label().into_owned()), reason)),
             Condition::Nested { path, condition } => self.nested(place, path, condition, now),
+        }
+    }
+
+    /// The same of a condition that may have been asked before.
+    pub fn known_condition(
+        &mut self,
+        place: &Place<'_>,
+        condition: &Condition,
+        now: Now,
+    ) -> Result<Truth, Refused> {
+        match self.known(&named(place, condition)) {
+            Some(variable) => Ok(Truth::If(variable)),
+            None => self.condition(place, condition, now),
         }
     }
 
@@ -106,6 +120,11 @@ impl Program {
         self.close();
         Ok(Truth::If(holds))
     }
+}
+
+/// How a program remembers the outcome of a named condition: by where it stands.
+fn named(place: &Place<'_>, condition: &Condition) -> String {
+    format!("condition {} {condition:p}", place.root)
 }
 
 /// A plain test of a field's text.

@@ -96,9 +96,22 @@ pub enum Reason {
     /// Batches at a path instead of a key.
     #[error("a batch must be under a plain key, not `{0}`")]
     Batch(String),
-    /// Trust by names of parties.
-    #[error("VRL cannot ask whether every party that satisfied the rule is trusted, because {0}")]
-    Trust(&'static str),
+    /// A condition on objects that are, or have to do with, parties, beside exceptions that trust parties.
+    #[error(
+        "the program does not say who satisfied a condition on one object of a list, which the rule's exceptions ask"
+    )]
+    NestedParty,
+    /// A test of the elements of a list that are parties, beside exceptions that trust parties.
+    #[error(
+        "the program does not say which element of a list satisfied {0}, which the rule's exceptions ask"
+    )]
+    PartyTest(&'static str),
+    /// A schema's party whose address or tenant is not a plain key.
+    #[error("the addresses and tenants of the parties of schema `{0}` must be under plain keys")]
+    PartyKey(String),
+    /// An exception with this many names; the program can hold so many, of all exceptions together.
+    #[error("it lists {0} names, and a program holds {1} of all exceptions together")]
+    Names(usize, usize),
 }
 
 impl Reason {
@@ -109,8 +122,13 @@ impl Reason {
                 "write it without `(?-u)` parts that match single bytes, or leave the rule out"
             }
             Reason::Number(_) => "use a number of at most 15 digits, or leave the rule out",
-            Reason::Trust(_) => "leave the exception out here, or run `poseur tag` in the pipeline",
-            Reason::Batch(_) | Reason::Derivation(_) => {
+            Reason::Names(..) => {
+                "leave the exception out here, or run `poseur tag` in the pipeline"
+            }
+            Reason::NestedParty | Reason::PartyTest(_) => {
+                "leave the rule or the exceptions that concern it out here, or run `poseur tag` in the pipeline"
+            }
+            Reason::Batch(_) | Reason::Derivation(_) | Reason::PartyKey(_) => {
                 "change the schema file, or run `poseur tag` in the pipeline"
             }
             _ => {

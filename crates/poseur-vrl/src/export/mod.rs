@@ -7,12 +7,14 @@
 mod conditions;
 mod error;
 mod fluent_bit;
+mod parties;
 mod program;
 mod reading;
 mod rules;
 mod shapes;
 mod tag;
 mod tests;
+mod trust;
 mod vector;
 
 use jiff::Timestamp;

@@ -26,71 +26,22 @@ struct Block {
 }
 
 /// Names that blocks use for themselves.
-const TAKEN: [&str; 56] = [
-    "bare",
-    "batch",
-    "by",
-    "context",
-    "element",
-    "entry",
-    "exception",
-    "fraction",
-    "half",
-    "index",
-    "inner",
-    "inside",
-    "item",
-    "key",
-    "leap",
-    "level",
-    "levels",
-    "lower",
-    "made",
-    "matched",
-    "matches",
-    "moment",
-    "name",
-    "names",
-    "now_ns",
-    "now_s",
-    "one",
-    "opened",
-    "parsed",
-    "parts",
-    "path",
-    "pending",
-    "reasons",
-    "record",
-    "records",
-    "risk",
-    "rules",
-    "second",
-    "severity",
-    "shape",
-    "suppressed",
-    "tag",
-    "tags",
-    "technique",
-    "titles",
-    "token",
-    "value",
-    "waiting",
-    "stood",
-    "here",
-    "paths",
-    "reached",
-    "steps",
-    "told",
-    "wanted",
-    "subtechnique",
-];
+const TAKEN: &str = "\
+    actor actors crowd elements items item lists member members named of of_member own parties people text theirs \
+    address addresses array ascii asked bare batch beyond by context domain element entry everybody \
+    exception fields fraction half here hit hits index inner inside item kept key kind known label leap \
+    level levels list local lower made matched matches moment name nameless names now_ns now_s one \
+    opened parsed parties parts party path paths pending reached reasons record records rest risk rule \
+    rules same satisfying second severity shape spelt steps stood subtechnique suppressed tag tags \
+    technique tenant tenants theirs titles token told trusted trusting unicode used value values waiting \
+    wanted who word";
 
 impl Program {
     /// An empty program.
     pub fn new() -> Program {
         Program {
             blocks: vec![Block {
-                names: TAKEN.iter().map(|name| (*name).to_owned()).collect(),
+                names: TAKEN.split_whitespace().map(str::to_owned).collect(),
                 ..Block::default()
             }],
             ..Program::default()
@@ -198,6 +149,30 @@ impl Program {
             block.names.insert(free.clone());
         }
         free
+    }
+
+    /// A list of strings: a literal if it is short, else a variable with some in each line.
+    pub fn list<'a>(&mut self, name: &str, all: impl IntoIterator<Item = &'a str>) -> String {
+        let all: Vec<String> = all.into_iter().map(text).collect();
+        if all.iter().map(String::len).sum::<usize>() < WIDTH {
+            return format!("[{}]", all.join(", "));
+        }
+        let variable = self.variable(name);
+        let mut line = String::new();
+        self.line(format!("{variable} = ["));
+        for (at, item) in all.iter().enumerate() {
+            if !line.is_empty() && line.len() + item.len() > WIDTH {
+                self.line(format!("  {}", line.trim_end()));
+                line.clear();
+            }
+            line.push_str(item);
+            if at + 1 < all.len() {
+                line.push_str(", ");
+            }
+        }
+        self.line(format!("  {line}"));
+        self.line("]");
+        variable
     }
 
     /// The variable that holds something already, in this block or one around it.

@@ -472,14 +472,7 @@ impl Program {
         self.repair("inside");
         self.line("parsed = parse_json(inside) ?? null");
         self.open("if is_object(parsed) || is_array(parsed)");
-        self.line(format!(
-            "inside = replace_with(inside, {}) -> |token| {{",
-            regex(TOKEN)
-        ));
-        self.line("  if !starts_with(token.string, \"\\\"\") { \"\" } else if contains(token.string, \"\\\\\") {");
-        self.line("    encode_json(parse_json(token.string) ?? token.string)");
-        self.line("  } else { token.string }");
-        self.line("}");
+        self.compact("inside");
         self.line(format!("{variable} = push({variable}, inside)"));
         self.reopen("else");
         self.line(format!("{variable} = push({variable}, value)"));
@@ -488,6 +481,18 @@ impl Program {
         self.line(format!("{variable} = push({variable}, value)"));
         self.close();
         self.close();
+    }
+
+    /// Makes a JSON text compact: no white space and no needless escapes.
+    pub fn compact(&mut self, variable: &str) {
+        self.line(format!(
+            "{variable} = replace_with({variable}, {}) -> |token| {{",
+            regex(TOKEN)
+        ));
+        self.line("  if !starts_with(token.string, \"\\\"\") { \"\" } else if contains(token.string, \"\\\\\") {");
+        self.line("    encode_json(parse_json(token.string) ?? token.string)");
+        self.line("  } else { token.string }");
+        self.line("}");
     }
 
     /// Prepares a text for `parse_json`: no byte-order mark, and U+FFFD for halves of surrogate pairs.
@@ -526,7 +531,7 @@ impl Program {
         variable
     }
 
-    fn collect_leaves(&mut self, variable: &str, list: &str) {
+    pub fn collect_leaves(&mut self, variable: &str, list: &str) {
         self.line(format!("{variable} = []"));
         self.open(format!("map_values({list}, recursive: true) -> |value|"));
         self.open("if !is_null(value) && !is_object(value) && !is_array(value)");
@@ -652,7 +657,7 @@ impl Program {
 }
 
 /// The text in `lower` in lower case, each character by itself.
-const LOWER: &str = r#"downcase(replace(lower, "Σ", "σ"))"#;
+pub(super) const LOWER: &str = r#"downcase(replace(lower, "Σ", "σ"))"#;
 
 /// How a JSON object or array begins.
 pub(super) const JSON_START: &str = r"^\x{FEFF}?[ \t\r\n]*[\[{]";

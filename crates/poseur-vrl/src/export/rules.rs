@@ -5,11 +5,11 @@ use poseur_rule::exception::{Exception, Ground};
 use poseur_rule::model::{Condition, Field, Rule, Test};
 
 use super::Export;
-use super::conditions::{all, conjuncts};
-use super::error::{ExportError, Reason, Subject};
+use super::conditions::{Refused, all, conjuncts};
+use super::error::{ExportError, Subject};
 use super::program::{Program, text};
 use super::reading::Place;
-use super::tests::{Now, Truth};
+use super::tests::Truth;
 
 impl Export<'_> {
     /// Whether any rule is for records of a schema.
@@ -31,9 +31,6 @@ impl Export<'_> {
             object: None,
             root: "record".to_owned(),
         };
-        if self.has_context() {
-            program.line("wanted = []");
-        }
         for rule in self.rules {
             if !schema.sources.admit(&rule.log_source) {
                 continue;
@@ -51,7 +48,22 @@ impl Export<'_> {
             }
         }
         if self.has_context() {
-            self.read_context(program, &place);
+            self.context_paths(program, &place);
+        }
+        if self.trusting().next().is_some() {
+            program.line("");
+            program.comment("Who may have satisfied a rule.");
+            program.open("if !is_empty(hits)");
+            if let Err((field, reason)) = program.people(&place) {
+                errors.push(ExportError {
+                    place: None,
+                    subject: Subject::Schema(schema.name.clone()),
+                    field,
+                    advice: reason.advice(),
+                    reason,
+                });
+            }
+            program.close();
         }
     }
 
@@ -61,7 +73,7 @@ impl Export<'_> {
         place: &Place<'_>,
         rule: &Rule,
         errors: &mut Vec<ExportError>,
-    ) -> Result<(), (Option<String>, Reason)> {
+    ) -> Result<(), Refused> {
         let mut parts = conjuncts(&rule.condition);
         // Records that cannot match are left alone after one look.
         let guard = guard(place, &parts).map(|at| parts.remove(at));
@@ -94,7 +106,7 @@ impl Export<'_> {
         parts: &[&Condition],
         errors: &mut Vec<ExportError>,
         open: &mut usize,
-    ) -> Result<(), (Option<String>, Reason)> {
+    ) -> Result<(), Refused> {
         let mut truths = Vec::new();
         for part in parts {
             truths.push(program.condition(place, part, self.now)?);
@@ -110,88 +122,95 @@ impl Export<'_> {
                 *open += 1;
             }
         }
-        let exceptions: Vec<&Exception> = self
-            .exceptions
-            .iter()
-            .filter(|exception| exception.concerns(&rule.id))
-            .collect();
-        if exceptions.is_empty() {
-            self.matched(program, place, rule);
-            return Ok(());
+        self.matched(program, place, rule, errors)
+    }
+
+    /// Notes that a rule matched, whom its exceptions are asked about, and its analyst fields.
+    fn matched(
+        &self,
+        program: &mut Program,
+        place: &Place<'_>,
+        rule: &Rule,
+        errors: &mut Vec<ExportError>,
+    ) -> Result<(), Refused> {
+        let mut members = vec![format!("\"rule\": {}", text(&rule.id))];
+        let concerning = || {
+            let all = self.exceptions.iter();
+            all.filter(|exception| exception.concerns(&rule.id))
+        };
+        if concerning().any(is_filter) {
+            program.line("by = []");
+            for exception in concerning() {
+                self.filter(program, place, exception, errors);
+            }
+            members.push("\"by\": by".to_owned());
         }
-        program.line("by = []");
-        for exception in exceptions {
-            self.suppress(program, place, exception, errors);
+        if self
+            .trusting()
+            .any(|(exception, _)| exception.concerns(&rule.id))
+        {
+            program.parties(place, rule, self.now)?;
+            members.extend(["asked", "actors"].map(|name| format!("\"{name}\": {name}")));
         }
-        program.open("if is_empty(by)");
-        self.matched(program, place, rule);
-        program.reopen("else");
-        program.open("for_each(by) -> |_, exception|");
-        program.line(format!(
-            "entry = {{\"rule\": {}, \"exception\": exception}}",
-            text(&rule.id)
-        ));
-        program.line("if !includes(suppressed, entry) { suppressed = push(suppressed, entry) }");
-        program.close();
-        program.close();
+        program.line(format!("hits = push(hits, {{{}}})", members.join(", ")));
+        if self.has_context() {
+            self.derived_context(program, place, rule);
+        }
         Ok(())
     }
 
-    /// Notes that a rule matched, and its analyst fields.
-    fn matched(&self, program: &mut Program, place: &Place<'_>, rule: &Rule) {
-        let id = text(&rule.id);
-        program.open(format!("if !includes(matched, {id})"));
-        program.line(format!("matched = push(matched, {id})"));
+    /// Sorts the matches of one payload, in `hits`, into `matched` and `suppressed`.
+    pub(super) fn sort(&self, program: &mut Program, errors: &mut Vec<ExportError>) {
+        program.line("");
         if self.has_context() {
-            self.context(program, place, rule);
+            program.line("wanted = []");
+        }
+        if self.trusting().next().is_some() {
+            self.read_people(program);
+        }
+        program.open("for_each(hits) -> |_, hit|");
+        program.line("rule = to_string(get(hit, [\"rule\"]) ?? \"\") ?? \"\"");
+        if !self.exceptions.is_empty() {
+            program.line("by = array(get(hit, [\"by\"]) ?? []) ?? []");
+            self.trust(program, errors);
+            program.open("for_each(by) -> |_, exception|");
+            program.line("entry = {\"rule\": rule, \"exception\": exception}");
+            program
+                .line("if !includes(suppressed, entry) { suppressed = push(suppressed, entry) }");
+            program.close();
+            program.open("if is_empty(by) && !includes(matched, rule)");
+        } else {
+            program.open("if !includes(matched, rule)");
+        }
+        program.line("matched = push(matched, rule)");
+        if self.has_context() {
+            self.wanted_context(program);
         }
         program.close();
+        program.close();
+        if self.has_context() {
+            self.read_context(program);
+        }
     }
 
-    /// Notes that an exception suppresses the match at hand.
-    fn suppress(
+    /// Notes that a filter suppresses the match at hand.
+    fn filter(
         &self,
         program: &mut Program,
         place: &Place<'_>,
         exception: &Exception,
         errors: &mut Vec<ExportError>,
     ) {
-        let mut refuse = |field: Option<String>, reason: Reason| {
-            errors.push(ExportError {
-                place: Some(exception.place.clone()),
-                subject: Subject::Exception(exception.id.clone()),
-                field,
-                advice: reason.advice(),
-                reason,
-            });
+        let Ground::Unless(condition) = &exception.ground else {
+            return;
         };
-        let condition = match &exception.ground {
-            Ground::Unless(condition) => condition,
-            Ground::Trusted(trusted) if trusted.is_empty() => return,
-            Ground::Trusted(_) => {
-                return refuse(
-                    None,
-                    Reason::Trust("it follows each party through the record"),
-                );
-            }
+        let Some(in_force) = self.in_force(exception) else {
+            return;
         };
-        let in_force = match (exception.expires, self.now) {
-            (None, _) => "is_empty(by)".to_owned(),
-            (Some(expires), Now::Fixed(now)) if now < expires => "is_empty(by)".to_owned(),
-            (Some(_), Now::Fixed(_)) => return,
-            (Some(expires), Now::Running) => {
-                // Whole seconds: the next full one, if there is a fraction.
-                let seconds = expires.as_nanosecond().div_euclid(1_000_000_000);
-                match expires.as_nanosecond().rem_euclid(1_000_000_000) {
-                    0 => format!("is_empty(by) && now_s < {seconds}"),
-                    rest => format!(
-                        "is_empty(by) && (now_s < {seconds} || (now_s == {seconds} && now_ns < {rest}))"
-                    ),
-                }
-            }
-        };
+        let conditions = ["is_empty(by)".to_owned()].into_iter().chain(in_force);
+        let conditions: Vec<String> = conditions.collect();
         program.comment(&format!("Filter {}: {}", exception.id, exception.reason));
-        program.open(format!("if {in_force}"));
+        program.open(format!("if {}", conditions.join(" && ")));
         match program.condition(place, condition, self.now) {
             Ok(Truth::Always(true)) => {}
             Ok(Truth::Always(false)) => {
@@ -203,10 +222,20 @@ impl Export<'_> {
                     text(&exception.id)
                 ));
             }
-            Err((field, reason)) => refuse(field, reason),
+            Err((field, reason)) => errors.push(ExportError {
+                place: Some(exception.place.clone()),
+                subject: Subject::Exception(exception.id.clone()),
+                field,
+                advice: reason.advice(),
+                reason,
+            }),
         }
         program.close();
     }
+}
+
+fn is_filter(exception: &Exception) -> bool {
+    matches!(exception.ground, Ground::Unless(_))
 }
 
 /// The part of a condition that says soonest that a record cannot match.

@@ -37,7 +37,9 @@ impl Export<'_> {
         match self.forced {
             Forced::Flat(schema) => {
                 program.line("record = object(get(., path) ?? {}) ?? {}");
+                self.begin(program);
                 self.judge(program, self.schemas[schema], errors);
+                self.sort(program, errors);
             }
             _ => {
                 program.line("pending = [{\"record\": get(., path) ?? {}, \"level\": 0}]");
@@ -148,6 +150,7 @@ impl Export<'_> {
             _ => "if shape == \"\"",
         };
         program.line(format!("{otherwise} {{ shape = {} }}", text(FALLBACK)));
+        self.begin(program);
         for schema in &self.schemas {
             if schema.payload != Default::default() || !self.has_rules(schema) {
                 continue;
@@ -158,7 +161,27 @@ impl Export<'_> {
             self.judge(program, schema, errors);
             program.close();
         }
+        self.sort(program, errors);
         program.close();
+    }
+
+    /// Nothing is known about a payload yet.
+    fn begin(&self, program: &mut Program) {
+        program.line("hits = []");
+        if self.trusting().next().is_some() {
+            program.line("lists = {}");
+            program.line("named = {}");
+            program.line("everybody = []");
+            program.line("actor = \"\"");
+            program.line("people = {}");
+        }
+        if self.has_context() {
+            program.line("told = {}");
+            program.line("paths = {}");
+            if self.looks_below() {
+                program.line("below = \"\"");
+            }
+        }
     }
 
     fn object_payloads(&self, program: &mut Program, place: &Place<'_>) {

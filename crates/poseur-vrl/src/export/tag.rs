@@ -5,10 +5,10 @@ use poseur_rule::model::{Field, Level, Rule};
 use poseur_tagger::Style;
 use poseur_tagger::tag::ECS_FIELDS;
 
-use super::Export;
 use super::program::{Program, field, join, text, texts};
 use super::reading::Place;
 use super::shapes::key_pattern;
+use super::{Export, Forced};
 
 impl Export<'_> {
     /// Whether analyst fields go into the tag.
@@ -16,76 +16,117 @@ impl Export<'_> {
         self.tag.style == Style::Namespace && self.rules.iter().any(|rule| !rule.fields.is_empty())
     }
 
-    /// Notes a rule's analyst fields: what is derived now, what stands in the record for later.
-    pub(super) fn context(&self, program: &mut Program, place: &Place<'_>, rule: &Rule) {
-        let plain = |name: &&String| stands_there(&place.lookup(name));
-        let names: Vec<&str> = rule
-            .fields
-            .iter()
-            .filter(plain)
-            .map(String::as_str)
-            .collect();
-        if !names.is_empty() {
-            program.line(format!("wanted = append(wanted, {})", texts(names)));
-        }
-        for name in rule.fields.iter().filter(|name| !plain(name)) {
+    /// Keeps the analyst fields of a rule that are derived from the record in `told`.
+    pub(super) fn derived_context(&self, program: &mut Program, place: &Place<'_>, rule: &Rule) {
+        let derived = |name: &&String| !stands_there(&place.lookup(name));
+        for name in rule.fields.iter().filter(derived) {
             // Names are read in every schema.
             if let Ok(values) = program.values(place, &Field::Name(name.clone())) {
-                self.add_context(program, &text(name), &values.list);
+                program.line(format!("{} = {}", field("told", name), values.list));
             }
         }
     }
 
-    fn add_context(&self, program: &mut Program, name: &str, list: &str) {
-        program.open(format!("if !is_empty({list})"));
-        program.line(format!(
-            "told = if length({list}) == 1 {{ {list}[0] }} else {{ {list} }}"
-        ));
-        program.line(format!("if is_null(get(context, [{name}]) ?? null) {{ context = set(context, [{name}], told) ?? context }}"));
-        program.close();
-    }
-
-    /// Reads the analyst fields that stand in the record as they are.
-    pub(super) fn read_context(&self, program: &mut Program, place: &Place<'_>) {
+    /// Says where the other analyst fields are, if it is not at the paths of their names.
+    pub(super) fn context_paths(&self, program: &mut Program, place: &Place<'_>) {
         let mut paths: Vec<String> = Vec::new();
         let mut known: Vec<&str> = Vec::new();
-        for name in self.rules.iter().flat_map(|rule| &rule.fields) {
+        let admitted = |rule: &&Rule| place.schema.sources.admit(&rule.log_source);
+        let rules = self.rules.iter().filter(admitted);
+        for name in rules.flat_map(|rule| &rule.fields) {
             let lookup = place.lookup(name);
-            if stands_there(&lookup) && !known.contains(&name.as_str()) {
+            let below = lookup.first && lookup.paths.len() > 1;
+            let listed = stands_there(&lookup) && !below && lookup.paths != [name.as_str()];
+            if listed && !known.contains(&name.as_str()) {
                 known.push(name);
                 let these = texts(lookup.paths.iter().map(String::as_str));
                 paths.push(format!("{}: {these}", text(name)));
             }
         }
         program.line("");
+        if !paths.is_empty() {
+            program.line(format!("paths = {{\n  {}\n}}", paths.join(",\n  ")));
+        }
+        if let Some(below) = &place.schema.below {
+            program.line(format!("below = {}", text(&format!("{below}."))));
+        }
+    }
+
+    /// Whether names are looked up below a path first, in any schema.
+    pub(super) fn looks_below(&self) -> bool {
+        match self.forced {
+            Forced::Flat(schema) => self.schemas[schema].below.is_some(),
+            _ => self.schemas.iter().any(|schema| schema.below.is_some()),
+        }
+    }
+
+    /// Notes the analyst fields of the rule that matched.
+    pub(super) fn wanted_context(&self, program: &mut Program) {
+        for rule in self.rules.iter().filter(|rule| !rule.fields.is_empty()) {
+            let names = rule.fields.iter().map(String::as_str);
+            program.open(format!("if rule == {}", text(&rule.id)));
+            let names = program.list("of_rule", names);
+            program.line(format!("wanted = append(wanted, {names})"));
+            program.close();
+        }
+    }
+
+    /// Reads the analyst fields that are wanted: from `told`, or from `record`.
+    pub(super) fn read_context(&self, program: &mut Program) {
+        let below = self.looks_below();
         program.comment("What analysts want to see: what stands at these paths, under nested and dotted keys and in arrays.");
-        program.open("if !is_empty(wanted)");
-        program.line(format!("paths = {{\n  {}\n}}", paths.join(",\n  ")));
-        program.open("for_each(wanted) -> |_, name|");
+        program.open("for_each(unique(wanted)) -> |_, name|");
+        program.line("name = to_string(name) ?? \"\"");
+        program.line("stood = get(told, [name]) ?? null");
+        program.open("if is_null(stood)");
         program.line("stood = []");
-        program.open("for_each(array(get(paths, [name]) ?? []) ?? []) -> |_, path|");
-        program.open("if is_empty(stood)");
-        program.line("steps = split(to_string(path) ?? \"\", \".\")");
-        program.line("reached = [{\"step\": 0, \"item\": record}]");
-        program.open("for_each(steps) -> |_, _|");
+        program.line("listed = get(paths, [name]) ?? null");
+        if below {
+            program.comment("Where names are first looked for below another, what is there hides what is at the top.");
+            program.line("ways = if !is_null(listed) { listed } else if below == \"\" { [name] } else { [below + name, name] }");
+            program.line("there = false");
+        } else {
+            program.line("ways = if is_null(listed) { [name] } else { listed }");
+        }
+        program.open("for_each(array(ways) ?? []) -> |_, way|");
+        if below {
+            program.open("if !there");
+        }
+        program.line("way = to_string(way) ?? \"\"");
+        program.line("reached = [{\"rest\": way, \"item\": record}]");
+        program.open("for_each(split(way, \".\")) -> |_, _|");
         program.line("here = reached");
         program.line("reached = []");
         program.open("for_each(here) -> |_, one|");
-        program.open("for_each(flatten([one.item])) -> |_, item|");
-        program.open("if is_object(item)");
-        program.open("for_each(steps) -> |index, _|");
-        program.line("key = join(get([slice(steps, one.step, index + 1) ?? []], [0]) ?? null, \".\") ?? \"\"");
-        program.line("value = if key == \"\" { null } else { get(item, [key]) ?? null }");
-        program.open("if !is_null(value)");
-        program.open("if index + 1 == length(steps)");
-        program.line("stood = push(stood, value)");
-        program.reopen("else");
-        program.line("reached = push(reached, {\"step\": index + 1, \"item\": value})");
-        for _ in 0..8 {
+        program.line("rest = to_string(one.rest)");
+        program.line("if rest == \"\" { reached = push(reached, one) }");
+        program.line("items = if rest == \"\" { [] } else { flatten([one.item]) }");
+        program.open("for_each(items) -> |_, item|");
+        program.open("for_each(object(item) ?? {}) -> |key, value|");
+        program.open("if key == rest");
+        program.line("reached = push(reached, {\"rest\": \"\", \"item\": value})");
+        program.reopen("else if starts_with(rest, key + \".\")");
+        program.line("reached = push(reached, {\"rest\": slice(rest, length(key) + 1) ?? \"\", \"item\": value})");
+        if below {
+            program.reopen("else if starts_with(key, rest + \".\")");
+            program.line("there = is_null(listed)");
+        }
+        for _ in 0..5 {
             program.close();
         }
-        program.close();
-        self.add_context(program, "name", "stood");
+        program.open("for_each(reached) -> |_, one|");
+        program.open("if one.rest == \"\"");
+        program.line("if !is_null(one.item) { stood = push(stood, one.item) }");
+        if below {
+            program.line("there = is_null(listed)");
+        }
+        for _ in 0..if below { 5 } else { 4 } {
+            program.close();
+        }
+        program.line("stood = array(stood) ?? []");
+        program.open("if !is_empty(stood) && is_null(get(context, [name]) ?? null)");
+        program.line("stood = if length(stood) == 1 { stood[0] } else { stood }");
+        program.line("context = set(context, [name], stood) ?? context");
         program.close();
         program.close();
     }

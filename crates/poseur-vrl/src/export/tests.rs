@@ -73,15 +73,20 @@ impl Program {
             }
         }
         let values = self.values(place, field)?;
+        self.test_of(&values, test, now)
+    }
+
+    /// Whether a test holds for one of some values.
+    pub fn test_of(&mut self, values: &Values, test: &Test, now: Now) -> Result<Truth, Reason> {
         match test {
             Test::Text(pattern, case) => {
-                self.text_test(&values, std::slice::from_ref(&pattern), *case)
+                self.text_test(values, std::slice::from_ref(&pattern), *case)
             }
             Test::Bool(truth) if values.flags => {
                 Ok(Truth::If(format!("includes({}, {truth})", values.list)))
             }
             Test::Bool(truth) => {
-                Ok(self.one_of(&values, &[text(&truth.to_string()), truth.to_string()]))
+                Ok(self.one_of(values, &[text(&truth.to_string()), truth.to_string()]))
             }
             Test::Regex(source) => {
                 if let Err(error) = regex::Regex::new(source) {
@@ -92,7 +97,7 @@ impl Program {
                         reason,
                     });
                 }
-                Ok(self.any_text(&values, &format!("match(value, {})", regex(source))))
+                Ok(self.any_text(values, &format!("match(value, {})", regex(source))))
             }
             Test::Term { text, .. } if text.is_empty() => {
                 Ok(Truth::If(format!("!is_empty({})", values.list)))
@@ -104,23 +109,23 @@ impl Program {
                 end,
             } => {
                 let source = term(text, *case, *start, *end);
-                Ok(self.any_text(&values, &format!("match(value, {})", regex(&source))))
+                Ok(self.any_text(values, &format!("match(value, {})", regex(&source))))
             }
             Test::Compare(comparison, limit) => {
                 let limit = exact(limit)?;
-                let any = self.numbers(&values);
+                let any = self.numbers(values);
                 let compare = compared("value", *comparison, &limit);
                 Ok(any_of(&any, &compare))
             }
-            Test::Ordered(comparison, limit) => self.ordered(&values, *comparison, limit),
-            Test::Cidr(network) => self.cidr(&values, *network),
+            Test::Ordered(comparison, limit) => self.ordered(values, *comparison, limit),
+            Test::Cidr(network) => self.cidr(values, *network),
             Test::Time(comparison, moment) => {
                 let (seconds, nanoseconds) = moment_of(*moment, now)?;
-                let times = self.times(&values);
+                let times = self.times(values);
                 Ok(any_of(&times, &timed(*comparison, &seconds, &nanoseconds)))
             }
             Test::Within { from, to } => {
-                let times = self.times(&values);
+                let times = self.times(values);
                 let (seconds, nanoseconds) = moment_of(*from, now)?;
                 let from = timed(Comparison::GreaterOrEqual, &seconds, &nanoseconds);
                 let (seconds, nanoseconds) = moment_of(*to, now)?;
@@ -481,7 +486,7 @@ fn moment_of(moment: Moment, now: Now) -> Result<(String, String), Reason> {
 }
 
 /// A pattern as a regular expression.
-fn source(pattern: &Pattern, case: Case) -> String {
+pub(super) fn source(pattern: &Pattern, case: Case) -> String {
     let parts = pattern.parts();
     let folded = case == Case::Ascii;
     let (mut out, mut parts_left) = (String::new(), parts);
@@ -507,7 +512,7 @@ fn source(pattern: &Pattern, case: Case) -> String {
 }
 
 /// A Kusto term as a regular expression.
-fn term(term: &str, case: Case, start: bool, end: bool) -> String {
+pub(super) fn term(term: &str, case: Case, start: bool, end: bool) -> String {
     let edge = |wanted: bool, char: Option<char>| wanted && char.is_some_and(char::is_alphanumeric);
     let mut out = String::new();
     if edge(start, term.chars().next()) {
