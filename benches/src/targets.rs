@@ -33,8 +33,8 @@ const fn target(
 
 const POSEUR: &str = "poseur";
 const MANY: &str = "poseur, 500 rules";
-const FUNCTION: &str = "poseur_match";
-const PROGRAM: Option<&str> = Some("VRL program");
+const FUNCTION: &str = "poseur_match, tag set";
+const PROGRAM: Option<&str> = Some("exported program, tag set");
 const MEMCPY: Option<&str> = Some("memcpy");
 
 /// The workload of records that somebody has brought.
@@ -100,7 +100,7 @@ pub const TARGETS: [Target; 16] = [
         Some("rsigma-eval, parse, evaluate, write matches"),
     ),
     target(
-        "poseur_match vs the VRL program, Teams",
+        "poseur_match vs the exported VRL program, Teams",
         5.0,
         "teams, as VRL values",
         FUNCTION,

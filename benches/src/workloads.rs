@@ -225,14 +225,16 @@ fn peers_b(task: &Task) -> Vec<Contender> {
     all
 }
 
-/// Inside a host that embeds VRL: the function, and the program that it makes unnecessary.
+/// Inside a host that embeds VRL: the function, the program that is exported for hosts without it, and one written
+/// by hand for one rule in one shape of record.
 #[cfg(feature = "peers")]
 fn on_values(task: &Task, program: &str) -> Vec<Contender> {
     use crate::peers::vrl;
-    // What the traffic holds is known; the values are not changed.
     vec![
         vrl::on_values("poseur_match", task, vrl::FUNCTION),
-        vrl::on_values("VRL program", task, program),
+        vrl::on_values("poseur_match, tag set", task, vrl::TAGGING),
+        vrl::on_values("exported program, tag set", task, &vrl::exported()),
+        vrl::on_values("program by hand", task, program),
         vrl::through_json(task),
     ]
 }

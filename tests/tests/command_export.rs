@@ -34,7 +34,9 @@ fn what_vrl_cannot_say_is_refused_by_name() {
         "[rule]\nrule_id = \"11111111-1111-4111-8111-111111111111\"\nname = \"Names\"\ntype = \"query\"\n\
          language = \"kuery\"\nquery = 'user.*: help'\nseverity = \"low\"\nrisk_score = 1\n",
     );
-    let many: String = (0..10_001).map(|number| format!("a{number}.example\n")).collect();
+    let many: String = (0..10_001)
+        .map(|number| format!("a{number}.example\n"))
+        .collect();
     folder.file("many.txt", many);
     let partners = folder.file("e.yml", exception("us", "{file: many.txt}", ""));
     for (flags, wanted) in [
@@ -73,7 +75,11 @@ fn exceptions_are_part_of_the_program() {
     let folder = Folder::new();
     let long: Vec<String> = (0..40).map(|number| format!("a{number}.example")).collect();
     let yaml = exception("us", &format!("[{}]", long.join(", ")), "")
-        + &exception("them", "[.b.example]", ", expires: 2027-01-31, rules: [e8e7b6b6-78b0-4015-97fe-c2f28468e0d4]");
+        + &exception(
+            "them",
+            "[.b.example]",
+            ", expires: 2027-01-31, rules: [e8e7b6b6-78b0-4015-97fe-c2f28468e0d4]",
+        );
     let file = folder.file("e.yml", yaml);
     let ran = run(["export", "vrl", "--exceptions", &file], "").expect(0);
     let text = ran.text();
@@ -86,9 +92,16 @@ fn exceptions_are_part_of_the_program() {
     ] {
         assert!(text.contains(wanted), "{wanted} is missing");
     }
-    assert!(text.lines().all(|line| line.contains("r'") || line.chars().count() < 400));
+    assert!(
+        text.lines()
+            .all(|line| line.contains("r'") || line.chars().count() < 400)
+    );
     let expired = ["--at", "2027-02-01T00:00:00Z"];
-    let ran = run([&["export", "vrl", "--exceptions", &file][..], &expired].concat(), "").expect(0);
+    let ran = run(
+        [&["export", "vrl", "--exceptions", &file][..], &expired].concat(),
+        "",
+    )
+    .expect(0);
     assert!(!ran.text().contains(".b.example"));
 }
 

@@ -2,6 +2,10 @@
 
 use std::mem;
 
+use poseur_matcher::{Matcher, schema};
+use poseur_rule::pack;
+use poseur_tagger::TagOptions;
+use poseur_vrl::export::Export;
 use vrl::compiler::state::RuntimeState;
 use vrl::compiler::{Context, Program, TargetValue, TimeZone};
 use vrl::value;
@@ -26,6 +30,24 @@ pub fn vrl(task: &Task, program: &str) -> Contender {
 
 /// The function of Poseur for such programs, both rules at once.
 pub const FUNCTION: &str = "poseur_match(., at: \"2026-11-20T12:00:00Z\") != null";
+
+/// The same, and the verdict is put into the record: what the exported program does.
+pub const TAGGING: &str = r#"del(.poseur)
+verdict = poseur_match(., at: "2026-11-20T12:00:00Z")
+if verdict != null { .poseur = verdict }
+exists(.poseur)"#;
+
+/// Both rules as `poseur export vrl` writes them for an unmodified Vector.
+///
+/// # Panics
+/// If the built-in rules cannot be exported.
+pub fn exported() -> String {
+    let matcher = Matcher::new(pack::built_in(), Vec::new(), schema::built_in(), None);
+    let matcher = matcher.expect("the built-in rules compile");
+    let export = Export::new(&matcher, None, TagOptions::default(), Some(Traffic::now()));
+    let program = export.vrl().expect("the built-in rules are exported");
+    format!("del(.poseur)\n{program}\nexists(.poseur)")
+}
 
 /// Records that are VRL's values already, as inside a shipper: a program is resolved on each, nothing is
 /// parsed and nothing written.

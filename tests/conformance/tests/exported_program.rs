@@ -72,7 +72,6 @@ fn the_conformance_suite() {
 
 /// Records around every edge of the built-in rules.
 #[test]
-#[ignore = "has not been seen to end"]
 fn edges_of_the_built_in_rules() {
     let both = Both::new(
         pack::built_in(),

@@ -73,6 +73,8 @@ impl Program {
         let width = WIDTH.saturating_sub(2 * self.depth + 2);
         // A line break would end the comment.
         let mut line = String::new();
+        // Vector may put the environment's variables in the place of `$NAME`, in comments, too.
+        let text = text.replace('$', "$ ");
         for word in text.split_whitespace() {
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
                 self.line(format!("# {line}"));
@@ -206,6 +208,8 @@ pub(super) fn text(text: &str) -> String {
             // `{{ … }}` would be a template.
             '{' => out.push_str("\\{"),
             '}' => out.push_str("\\}"),
+            // Vector may put the environment's variables in the place of `$NAME`, in all of its configuration.
+            '$' => out.push_str("\\u{24}"),
             char => out.push(char),
         }
     }
@@ -219,21 +223,47 @@ pub(super) fn texts<'a>(all: impl IntoIterator<Item = &'a str>) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// A regular expression literal. An apostrophe would end it.
+/// A regular expression literal. An apostrophe would end it, and `$` must not look like a variable of the
+/// environment, which Vector may put in its place.
 pub(super) fn regex(source: &str) -> String {
     let mut out = String::from("r'");
-    let mut escaped = false;
-    for char in source.chars() {
-        if char == '\'' {
-            if escaped {
-                out.pop();
+    let mut chars = source.chars().peekable();
+    let mut classes = 0;
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => match chars.next() {
+                Some('\'') => out.push_str("\\x27"),
+                Some('$') => out.push_str("\\x24"),
+                Some(escaped) => {
+                    out.push('\\');
+                    out.push(escaped);
+                }
+                None => out.push('\\'),
+            },
+            '\'' => out.push_str("\\x27"),
+            '$' if classes > 0 => out.push_str("\\x24"),
+            '$' => {
+                out.push('$');
+                let next = chars.peek().copied().unwrap_or(' ');
+                if next.is_alphanumeric() || "_.{$".contains(next) {
+                    out.push_str("(?:)");
+                }
             }
-            out.push_str("\\x27");
-            escaped = false;
-            continue;
+            char => {
+                out.push(char);
+                match char {
+                    '[' => {
+                        classes += 1;
+                        // A bracket that comes first is one of the class.
+                        for first in ['^', ']'] {
+                            out.extend(chars.next_if_eq(&first));
+                        }
+                    }
+                    ']' if classes > 0 => classes -= 1,
+                    _ => {}
+                }
+            }
         }
-        escaped = char == '\\' && !escaped;
-        out.push(char);
     }
     out.push('\'');
     out
@@ -258,7 +288,7 @@ fn path_text(key: &str) -> String {
     if out.contains("\\{") || out.contains("\\}") {
         out = out.replace("\\{", "{").replace("\\}", "}");
     }
-    out
+    out.replace("\\u{24}", "$")
 }
 
 /// Literals joined to a regular expression that matches one of them.
@@ -346,4 +376,62 @@ fn is_reserved(name: &str) -> bool {
         "match",
     ];
     WORDS.contains(&name)
+}
+
+#[cfg(test)]
+mod spelling {
+    use super::*;
+
+    #[test]
+    fn regexes_hold_no_variable_of_the_environment_and_mean_the_same() {
+        let texts = [
+            "", "a", "a$", "$a", "ab", "$", "$$", "a]", "]", "1$", "a$b", "'", "it's", "(", "?",
+            ":", "a\nb",
+        ];
+        for source in [
+            "a$",
+            "a$|b",
+            r"\$a",
+            "$a",
+            "^$.?$",
+            "[$a]",
+            "[]$a]",
+            "[^]$a]",
+            "[[:alpha:]$a]+$",
+            "'",
+            r"\'",
+            r"(?m)a$\nb",
+            r"\\$",
+            "a$$",
+            r"\[$a|a",
+            "(?i:A)$b?",
+        ] {
+            let spelt = regex(source);
+            let inner = spelt
+                .strip_prefix("r'")
+                .and_then(|rest| rest.strip_suffix('\''));
+            let inner = inner.unwrap();
+            assert!(!inner.contains('\''), "{spelt}");
+            let mut after = inner.split('$').skip(1);
+            assert!(
+                after.all(|rest| !rest
+                    .starts_with(|next: char| next.is_alphanumeric() || "_.{$".contains(next))
+                    && !rest.is_empty()
+                    || rest.is_empty()),
+                "{spelt}"
+            );
+            let (wanted, made) = (
+                regex::Regex::new(source).unwrap(),
+                regex::Regex::new(inner).unwrap(),
+            );
+            for text in texts {
+                assert_eq!(
+                    wanted.is_match(text),
+                    made.is_match(text),
+                    "{source} on {text:?}"
+                );
+            }
+        }
+        assert_eq!(text("a$b"), "\"a\\u{24}b\"");
+    }
 }

@@ -413,7 +413,7 @@ impl Program {
     fn addresses(&mut self, list: &str) {
         let only = |of: &str| {
             format!(
-                "if match(bare, {0}) {{ bare = replace(bare, {0}, \"$1\") }} else {{ bare = \"\" }}",
+                "if match(bare, {0}) {{ bare = replace(bare, {0}, \"\\u{{24}}1\") }} else {{ bare = \"\" }}",
                 regex(of)
             )
         };

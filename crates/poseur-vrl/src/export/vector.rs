@@ -49,7 +49,7 @@ impl Export<'_> {
         line(4, &format!("inputs: [{}]", quoted(input)));
         line(4, "source: |2");
         for source in program.lines() {
-            line(6, &dollars(source));
+            line(6, source);
         }
         let missing = self
             .rules
@@ -86,16 +86,13 @@ impl Export<'_> {
                 line(6, &format!("- insert_at: {}", quoted(name)));
                 line(8, "type: vrl");
                 line(8, "source: |2");
-                line(10, &dollars(&format!(". = {}", literal(event))));
+                line(10, &format!(". = {}", literal(event)));
                 line(4, "outputs:");
                 line(6, &format!("- extract_from: {}", quoted(name)));
                 line(8, "conditions:");
                 line(10, "- type: vrl");
                 line(12, "source: |2");
-                line(
-                    14,
-                    &dollars(&format!("{not}includes(array({list}) ?? [], {id})")),
-                );
+                line(14, &format!("{not}includes(array({list}) ?? [], {id})"));
             }
         }
         Ok(out)
@@ -108,11 +105,6 @@ impl Export<'_> {
             Style::Namespace | Style::Minimal => format!("{}.rules", field("", &self.tag.key)),
         }
     }
-}
-
-/// Vector puts the environment's variables in the place of `$NAME`, also in programs.
-fn dollars(source: &str) -> String {
-    source.replace('$', "$$")
 }
 
 /// A YAML scalar.
@@ -128,7 +120,7 @@ pub(super) fn quoted(text: &str) -> String {
     match plain {
         true => text.to_owned(),
         // A JSON string is a YAML scalar.
-        false => Value::from(text).to_string(),
+        false => Value::from(text).to_string().replace('$', "\\u0024"),
     }
 }
 
