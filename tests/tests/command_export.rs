@@ -2,9 +2,6 @@
 
 mod command_support;
 
-use std::path::Path;
-use std::process::Command;
-
 use command_support::*;
 
 #[test]
@@ -180,90 +177,4 @@ fn the_native_filter() {
             .contains("--at: the Fluent Bit filter has no such setting")
     );
     run(["export", "fluent-bit", "--rules", "nowhere.yml"], "").expect(78);
-}
-
-/// Vector, if `POSEUR_VECTOR` names it.
-fn vector() -> Option<Command> {
-    let program = std::env::var_os("POSEUR_VECTOR");
-    if program.is_none() {
-        eprintln!("skipped: POSEUR_VECTOR names no Vector");
-    }
-    program.map(Command::new)
-}
-
-fn succeeds(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{out}\n{err}");
-    out.into_owned()
-}
-
-#[test]
-fn vector_runs_the_unit_tests() {
-    let Some(mut vector) = vector() else { return };
-    let folder = Folder::new();
-    let text = run(["export", "vector", "--style", "minimal"], "").expect(0);
-    let file = folder.file("poseur.yaml", text.text());
-    let out = succeeds(vector.arg("test").arg(file));
-    assert_eq!(out.matches("... passed").count(), 4, "{out}");
-}
-
-#[test]
-fn vector_tags_as_poseur_does() {
-    let Some(mut check) = vector() else { return };
-    let Some(mut vector) = vector() else { return };
-    let folder = Folder::new();
-    let exported = run(["export", "vector", "--style", "minimal", "--at", AT], "").expect(0);
-    let program = exported.text().split("\ntests:").next().unwrap();
-    let file = folder.file(
-        "vector.yaml",
-        format!(
-            "data_dir: {}\nsources:\n  records:\n    type: stdin\n    decoding: {{codec: json}}\n{program}\nsinks:\n  out:\n    \
-             type: console\n    inputs: [poseur]\n    encoding: {{codec: json}}\n",
-            folder.path("")
-        ),
-    );
-    succeeds(check.args(["validate", "--no-environment", &file]));
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/samples");
-    let mut wanted = Vec::new();
-    let mut input = Vec::new();
-    for name in ["teams.ndjson", "message-events.ndjson"] {
-        input.extend(std::fs::read(samples.join(name)).unwrap());
-    }
-    // Vector's JSON codec makes an event of each element.
-    let tagged = run(
-        ["tag", "--quiet", "--style", "minimal", "--at", AT],
-        &input[..],
-    )
-    .expect(0);
-    for line in tagged.json_lines() {
-        match line {
-            serde_json::Value::Array(items) => wanted.extend(items),
-            item => wanted.push(item),
-        }
-    }
-    let input = folder.file("in.ndjson", &input);
-    let out = succeeds(
-        vector
-            .args(["--quiet", "--config", &file])
-            .stdin(std::fs::File::open(input).unwrap()),
-    );
-    let out: Vec<serde_json::Value> = out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(out.len(), wanted.len());
-    let rules = |event: &serde_json::Value| {
-        let records = event["records"].as_array().cloned().unwrap_or_default();
-        let all = records.iter().chain([event]);
-        all.map(|record| record["poseur"].clone())
-            .collect::<Vec<_>>()
-    };
-    let tags = |events: &[serde_json::Value]| events.iter().map(rules).collect::<Vec<_>>();
-    assert_eq!(tags(&out), tags(&wanted));
-    let matched = out.iter().filter(|event| event.get("poseur").is_some());
-    assert!(matched.count() > 3);
 }

@@ -1,9 +1,11 @@
 //! The exported VRL program says what the matcher says, event by event.
 #![cfg(feature = "vrl")]
 
+use std::cell::{Cell, RefCell};
+
 use jiff::Timestamp;
 use poseur_conformance::both::{Both, loses, plain};
-use poseur_conformance::program::events;
+use poseur_conformance::program::{events, line};
 use poseur_rule::pack;
 use poseur_tagger::Style;
 use poseur_tests::conformance;
@@ -11,7 +13,6 @@ use poseur_tests::strategies;
 use poseur_tests::traffic::{Config, DEFAULT_AT, Kind, Shape, Traffic};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use std::cell::{Cell, RefCell};
 
 const SHAPES: [Shape; 12] = [
     Shape::O365,

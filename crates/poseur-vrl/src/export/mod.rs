@@ -5,9 +5,13 @@
 //! name. It needs nothing of this project when it runs. `docs/export.md` has what a program answers.
 
 mod conditions;
+mod derivations;
 mod error;
 mod fluent_bit;
+mod json_texts;
 mod parties;
+mod paths;
+mod patterns;
 mod program;
 mod reading;
 mod rules;
@@ -40,6 +44,8 @@ pub struct Export<'a> {
     forced: Forced,
     tag: TagOptions,
     now: Now,
+    /// Texts of which every event that matches holds one, if there are such.
+    literals: Option<Vec<String>>,
 }
 
 /// The shape that the operator has named.
@@ -76,6 +82,9 @@ impl<'a> Export<'a> {
             forced,
             tag,
             now: now.map_or(Now::Running, Now::Fixed),
+            literals: matcher
+                .witnesses()
+                .map(|all| all.into_iter().map(|witness| witness.text).collect()),
         }
     }
 

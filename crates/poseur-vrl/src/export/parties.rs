@@ -9,9 +9,10 @@ use poseur_rule::model::{Condition, Field, Predicate, Rule, Test};
 
 use super::conditions::{Refused, all, any};
 use super::error::Reason;
+use super::patterns::{source, term};
 use super::program::{Program, regex, text};
 use super::reading::Place;
-use super::tests::{Now, Truth, source, term};
+use super::tests::{Now, Truth};
 
 impl Program {
     /// Says in the variables `asked` and `actors` on whom the match at hand rests.

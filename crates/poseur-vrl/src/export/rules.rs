@@ -107,6 +107,15 @@ impl Export<'_> {
         errors: &mut Vec<ExportError>,
         open: &mut usize,
     ) -> Result<(), Refused> {
+        if let Some(below) = &place.schema.below {
+            let mut names = Vec::new();
+            for part in parts {
+                names_below(place, part, &mut names);
+            }
+            if names.len() > 1 {
+                program.table(place, below, &names);
+            }
+        }
         let mut truths = Vec::new();
         for part in parts {
             truths.push(program.condition(place, part, self.now)?);
@@ -236,6 +245,28 @@ impl Export<'_> {
 
 fn is_filter(exception: &Exception) -> bool {
     matches!(exception.ground, Ground::Unless(_))
+}
+
+/// The names in a condition that are first looked for below a path.
+fn names_below<'c>(place: &Place<'_>, condition: &'c Condition, out: &mut Vec<&'c str>) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().for_each(|part| names_below(place, part, out));
+        }
+        Condition::Not(part) | Condition::Named(_, part) => names_below(place, part, out),
+        Condition::Nested { .. } => {}
+        Condition::Test(predicate) => {
+            let name = match &predicate.field {
+                Field::Name(name) => name,
+                Field::Column(column) => &column.name,
+                _ => return,
+            };
+            let lookup = place.lookup(name);
+            if lookup.first && lookup.paths.len() > 1 && !out.contains(&name.as_str()) {
+                out.push(name);
+            }
+        }
+    }
 }
 
 /// The part of a condition that says soonest that a record cannot match.

@@ -6,8 +6,9 @@ use poseur_matcher::schema::{Lookup, Mark, Schema};
 use poseur_matcher::shape::FALLBACK;
 
 use super::error::{ExportError, Reason, Subject};
+use super::json_texts::JSON_START;
 use super::program::{Program, escape, field, join, regex, text};
-use super::reading::{JSON_START, Place};
+use super::reading::Place;
 use super::{Export, Forced};
 
 /// Envelopes inside envelopes are followed this deep.
@@ -20,6 +21,24 @@ const ROUNDS: &str = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]";
 impl Export<'_> {
     /// Everything but the header.
     pub(super) fn frame(&self, program: &mut Program, errors: &mut Vec<ExportError>) {
+        let Some(literals) = &self.literals else {
+            return self.event(program, errors);
+        };
+        program.comment(
+            "An event that matches holds one of these texts, or an escape that may spell any. All others are left alone.",
+        );
+        let literals: Vec<String> = literals.iter().map(|literal| escape(literal)).collect();
+        let any = literals.iter().map(String::as_str).chain([r"\\u00"]);
+        let any: Vec<&str> = any.collect();
+        program.open(format!(
+            "if match(encode_json(.), {})",
+            regex(&any.join("|"))
+        ));
+        self.event(program, errors);
+        program.close();
+    }
+
+    fn event(&self, program: &mut Program, errors: &mut Vec<ExportError>) {
         if self.asks_the_time() {
             program.line("moment = now()");
             program.line("now_s = to_unix_timestamp(moment)");

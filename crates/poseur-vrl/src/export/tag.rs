@@ -93,34 +93,8 @@ impl Export<'_> {
             program.open("if !there");
         }
         program.line("way = to_string(way) ?? \"\"");
-        program.line("reached = [{\"rest\": way, \"item\": record}]");
-        program.open("for_each(split(way, \".\")) -> |_, _|");
-        program.line("here = reached");
-        program.line("reached = []");
-        program.open("for_each(here) -> |_, one|");
-        program.line("rest = to_string(one.rest)");
-        program.line("if rest == \"\" { reached = push(reached, one) }");
-        program.line("items = if rest == \"\" { [] } else { flatten([one.item]) }");
-        program.open("for_each(items) -> |_, item|");
-        program.open("for_each(object(item) ?? {}) -> |key, value|");
-        program.open("if key == rest");
-        program.line("reached = push(reached, {\"rest\": \"\", \"item\": value})");
-        program.reopen("else if starts_with(rest, key + \".\")");
-        program.line("reached = push(reached, {\"rest\": slice(rest, length(key) + 1) ?? \"\", \"item\": value})");
-        if below {
-            program.reopen("else if starts_with(key, rest + \".\")");
-            program.line("there = is_null(listed)");
-        }
-        for _ in 0..5 {
-            program.close();
-        }
-        program.open("for_each(reached) -> |_, one|");
-        program.open("if one.rest == \"\"");
-        program.line("if !is_null(one.item) { stood = push(stood, one.item) }");
-        if below {
-            program.line("there = is_null(listed)");
-        }
-        for _ in 0..if below { 5 } else { 4 } {
+        program.walk(below.then_some("is_null(listed)"), false);
+        for _ in 0..if below { 3 } else { 2 } {
             program.close();
         }
         program.line("stood = array(stood) ?? []");

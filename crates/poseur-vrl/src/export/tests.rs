@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use poseur_matcher::number;
 use poseur_rule::expression::ColumnType;
 use poseur_rule::model::{
-    Case, Comparison, Field, Moment, Network, Number, Part, Pattern, Predicate, Relation, Test,
+    Case, Comparison, Field, Moment, Network, Number, Pattern, Predicate, Relation, Test,
 };
 
+use super::derivations::unmapped;
 use super::error::Reason;
+use super::patterns::{self, source, term};
 use super::program::{Program, regex, text};
-use super::reading::{self, NUMBER, Place, TEXT, Values, unmapped};
+use super::reading::{self, NUMBER, Place, TEXT, Values};
 
 /// Numbers up to here are the same in VRL, in JSON and as 64-bit floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -160,7 +162,7 @@ impl Program {
                     }
                 }
                 (Some(literal), Case::Ascii) => {
-                    sources.push(format!("^{}$", reading::literal(literal, true)));
+                    sources.push(format!("^{}$", patterns::literal(literal, true)));
                     if !values.strings && number::is_number(literal.as_bytes()) {
                         equal.extend(scalars(literal)?);
                     }
@@ -483,44 +485,4 @@ fn moment_of(moment: Moment, now: Now) -> Result<(String, String), Reason> {
         fixed.div_euclid(SECOND).to_string(),
         fixed.rem_euclid(SECOND).to_string(),
     ))
-}
-
-/// A pattern as a regular expression.
-pub(super) fn source(pattern: &Pattern, case: Case) -> String {
-    let parts = pattern.parts();
-    let folded = case == Case::Ascii;
-    let (mut out, mut parts_left) = (String::new(), parts);
-    match parts_left {
-        [Part::Run, rest @ ..] => parts_left = rest,
-        _ => out.push('^'),
-    }
-    let open = matches!(parts_left, [.., Part::Run]);
-    if open {
-        parts_left = &parts_left[..parts_left.len() - 1];
-    }
-    for part in parts_left {
-        match part {
-            Part::Literal(text) => out.push_str(&reading::literal(text, folded)),
-            Part::Run => out.push_str("(?s:.*)"),
-            Part::One => out.push_str("(?s:.)"),
-        }
-    }
-    if !open && parts != [Part::Run] {
-        out.push('$');
-    }
-    out
-}
-
-/// A Kusto term as a regular expression.
-pub(super) fn term(term: &str, case: Case, start: bool, end: bool) -> String {
-    let edge = |wanted: bool, char: Option<char>| wanted && char.is_some_and(char::is_alphanumeric);
-    let mut out = String::new();
-    if edge(start, term.chars().next()) {
-        out.push_str(r"(?:^|[^\p{Alphabetic}\p{N}])");
-    }
-    out.push_str(&reading::literal(term, case == Case::Ascii));
-    if edge(end, term.chars().next_back()) {
-        out.push_str(r"(?:$|[^\p{Alphabetic}\p{N}])");
-    }
-    out
 }

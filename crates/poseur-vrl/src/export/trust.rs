@@ -3,9 +3,10 @@
 use poseur_rule::exception::{Exception, Ground, Names, Trusted};
 
 use super::Export;
+use super::derivations::LOWER;
 use super::error::{ExportError, Reason, Subject};
+use super::json_texts::JSON_START;
 use super::program::{Program, join, regex, text, texts};
-use super::reading::{JSON_START, LOWER};
 use super::tests::Now;
 
 /// More names make a program that is slow to load and to run.
