@@ -158,6 +158,11 @@ fn the_page_on_export_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_vector_shows_what_happens() {
+    assert!(check("docs/vector.md") >= 1);
+}
+
+#[test]
 fn links_between_pages_lead_somewhere() {
     let mut links = 0;
     for page in [
@@ -173,6 +178,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/rules.md",
         "docs/schemas.md",
         "docs/semantics.md",
+        "docs/vector.md",
         "docs/vrl.md",
         "docs/wasm.md",
         "examples/samples/README.md",

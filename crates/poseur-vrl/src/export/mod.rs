@@ -24,6 +24,7 @@ mod vector;
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_matcher::schema::Schema;
+use poseur_matcher::witness::Witness;
 use poseur_rule::exception::Exception;
 use poseur_rule::model::{Condition, Moment, Rule, Test};
 use poseur_tagger::TagOptions;
@@ -44,8 +45,8 @@ pub struct Export<'a> {
     forced: Forced,
     tag: TagOptions,
     now: Now,
-    /// Texts of which every event that matches holds one, if there are such.
-    literals: Option<Vec<String>>,
+    /// Texts of which every event that matches holds one, with what else it holds, if there are such.
+    witnesses: Option<Vec<Witness>>,
 }
 
 /// The shape that the operator has named.
@@ -82,9 +83,7 @@ impl<'a> Export<'a> {
             forced,
             tag,
             now: now.map_or(Now::Running, Now::Fixed),
-            literals: matcher
-                .witnesses()
-                .map(|all| all.into_iter().map(|witness| witness.text).collect()),
+            witnesses: matcher.witnesses(),
         }
     }
 

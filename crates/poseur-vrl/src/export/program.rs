@@ -26,7 +26,7 @@ struct Block {
 }
 
 /// Names that blocks use for themselves.
-const TAKEN: &str = "at there way ways listed \
+const TAKEN: &str = "event at there way ways listed \
     actor actors crowd elements items item lists member members named of of_member own parties people text theirs \
     address addresses array ascii asked bare batch beyond by context domain element entry everybody \
     exception fields fraction half here hit hits index inner inside item kept key kind known label leap \

@@ -4,9 +4,12 @@
 
 use poseur_matcher::schema::{Lookup, Mark, Schema};
 use poseur_matcher::shape::FALLBACK;
+use poseur_matcher::witness::{Keyword, Witness};
+use poseur_rule::model::Case;
 
 use super::error::{ExportError, Reason, Subject};
 use super::json_texts::JSON_START;
+use super::patterns::literal;
 use super::program::{Program, escape, field, join, regex, text};
 use super::reading::Place;
 use super::{Export, Forced};
@@ -21,19 +24,16 @@ const ROUNDS: &str = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]";
 impl Export<'_> {
     /// Everything but the header.
     pub(super) fn frame(&self, program: &mut Program, errors: &mut Vec<ExportError>) {
-        let Some(literals) = &self.literals else {
+        let Some(witnesses) = &self.witnesses else {
             return self.event(program, errors);
         };
         program.comment(
-            "An event that matches holds one of these texts, or an escape that may spell any. All others are left alone.",
+            "An event that matches holds these texts, or an escape that may spell any. All others are left alone.",
         );
-        let literals: Vec<String> = literals.iter().map(|literal| escape(literal)).collect();
-        let any = literals.iter().map(String::as_str).chain([r"\\u00"]);
-        let any: Vec<&str> = any.collect();
-        program.open(format!(
-            "if match(encode_json(.), {})",
-            regex(&any.join("|"))
-        ));
+        program.line("event = encode_json(.)");
+        let mut ways = vec![format!("match(event, {})", regex(r"\\u00"))];
+        ways.extend(witnesses.iter().map(stands));
+        program.open(format!("if {}", join(&ways, "||")));
         self.event(program, errors);
         program.close();
     }
@@ -307,6 +307,33 @@ impl Export<'_> {
     pub(super) fn fallback(&self) -> &Schema {
         let named = self.schemas.iter().find(|schema| schema.name == FALLBACK);
         named.unwrap_or(&self.schemas[0])
+    }
+}
+
+/// Whether the event's text holds a witness and one group of its keywords.
+fn stands(witness: &Witness) -> String {
+    let own = format!("contains(event, {})", text(&witness.text));
+    let Some(groups) = &witness.confirmation else {
+        return own;
+    };
+    let spelt = |keyword: &Keyword| literal(&keyword.text, keyword.case == Case::Ascii);
+    let found = |source: &str| format!("match(event, {})", regex(source));
+    let (single, several): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.len() == 1);
+    let single: Vec<String> = single.into_iter().flatten().map(spelt).collect();
+    let mut ways = Vec::new();
+    if !single.is_empty() {
+        ways.push(found(&single.join("|")));
+    }
+    for group in several {
+        let all: Vec<String> = group.iter().map(|keyword| found(&spelt(keyword))).collect();
+        ways.push(match all.is_empty() {
+            true => "true".to_owned(),
+            false => join(&all, "&&"),
+        });
+    }
+    match ways.is_empty() {
+        true => "false".to_owned(),
+        false => join(&[own, join(&ways, "||")], "&&"),
     }
 }
 
