@@ -22,8 +22,8 @@ impl Program {
         self.line("asked = []");
         self.line("actors = []");
         for (number, party) in schema.parties.iter().enumerate() {
-            if let Some(list) = &party.each {
-                self.asked(place, party, list, &rule.condition, now)?;
+            if party.each.is_some() {
+                self.asked(place, party, &rule.condition, now)?;
                 continue;
             }
             let push = format!("actors = push(actors, {})", text(&name_of(schema, number)));
@@ -193,15 +193,14 @@ impl Program {
         &mut self,
         place: &Place<'_>,
         party: &Party,
-        list: &str,
         condition: &Condition,
         now: Now,
     ) -> Result<(), Refused> {
         match condition {
             Condition::All(parts) => parts
                 .iter()
-                .try_for_each(|part| self.asked(place, party, list, part, now)),
-            Condition::Named(_, part) => self.asked(place, party, list, part, now),
+                .try_for_each(|part| self.asked(place, party, part, now)),
+            Condition::Named(_, part) => self.asked(place, party, part, now),
             Condition::Test(predicate) if is_about(predicate, party) => {
                 self.ask(place, party, &[predicate], false)
             }
@@ -225,9 +224,7 @@ impl Program {
                         continue;
                     }
                     let holds = self.known_condition(place, part, now)?;
-                    self.when(holds, |program| {
-                        program.asked(place, party, list, part, now)
-                    })?;
+                    self.when(holds, |program| program.asked(place, party, part, now))?;
                 }
                 groups
                     .iter()
