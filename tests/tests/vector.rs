@@ -54,7 +54,7 @@ fn vector_tags_as_poseur_does() {
     let Some(mut check) = vector() else { return };
     let Some(mut vector) = vector() else { return };
     let folder = Folder::new();
-    let trusted = folder.file("e.yml", exception("us", "[margies-travel.example]", ""));
+    let trusted = folder.file("e.yml", exception("us", "[tailspin-toys.example]", ""));
     let flags = ["--style", "minimal", "--at", AT, "--exceptions", &trusted];
     let exported = run([&["export", "vector"][..], &flags].concat(), "").expect(0);
     let program = exported.text().split("\ntests:").next().unwrap();
