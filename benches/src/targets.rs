@@ -33,7 +33,7 @@ const fn target(
 
 const POSEUR: &str = "poseur";
 const MANY: &str = "poseur, 500 rules";
-const FUNCTION: &str = "poseur_match, tag set";
+const FUNCTION: &str = "poseur_match";
 const PROGRAM: Option<&str> = Some("exported program, tag set");
 const MEMCPY: Option<&str> = Some("memcpy");
 
