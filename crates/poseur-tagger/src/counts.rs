@@ -48,6 +48,23 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// What was seen since the figures were these.
+    pub fn since(&self, before: &Counts) -> Counts {
+        let mut since = *self;
+        since.records -= before.records;
+        since.bytes -= before.bytes;
+        since.candidates -= before.candidates;
+        since.matched -= before.matched;
+        since.matches -= before.matches;
+        since.suppressed -= before.suppressed;
+        for (now, before) in since.unreadable.iter_mut().zip(before.unreadable) {
+            *now -= before;
+        }
+        since
+    }
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Counts) {
         self.records += other.records;

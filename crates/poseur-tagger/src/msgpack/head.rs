@@ -117,42 +117,82 @@ fn unsigned(bytes: &[u8], at: usize, size: usize) -> Result<u64, Unreadable> {
 /// # Errors
 /// If the input ends in it, or it is no value.
 pub fn skip(bytes: &[u8], at: usize) -> Result<usize, Unreadable> {
-    let (mut at, mut left) = (at, 1_u64);
+    Steps::from(at).go(bytes)
+}
+
+/// Steps over one value whose bytes may still be coming: what was stepped over is not looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steps {
+    at: usize,
+    /// Values that are still to be stepped over.
+    left: u64,
+}
+
+impl Steps {
+    /// For the value that begins at `at`.
+    pub fn from(at: usize) -> Steps {
+        Steps { at, left: 1 }
+    }
+
+    /// How far it has come, or must come: past the end where bytes are missing whose number is known.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Values that are still to be stepped over, as far as is known.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Goes on; answers the position after the value. `bytes` are those of last time and what came after them.
+    ///
+    /// # Errors
+    /// [`Unreadable::Truncated`] if more must come, another reason if this is no value.
+    #[inline]
+    pub fn go(&mut self, bytes: &[u8]) -> Result<usize, Unreadable> {
+        let Steps { mut at, mut left } = *self;
+        let outcome = steps(bytes, &mut at, &mut left);
+        *self = Steps { at, left };
+        outcome?;
+        match at > bytes.len() {
+            true => Err(Unreadable::Truncated),
+            false => Ok(at),
+        }
+    }
+}
+
+/// Steps over so many values. An error leaves it at the one that cannot be read.
+#[inline(always)]
+fn steps(bytes: &[u8], at: &mut usize, left: &mut u64) -> Result<(), Unreadable> {
     // Every value takes at least a byte, so no count, however large, keeps this going.
-    while left > 0 {
-        left -= 1;
+    while *left > 0 {
         // Most values of a log record are texts, small numbers and small maps. These branches are foreseen
         // better than a table of sizes can be looked up (measured: 4.0 instead of 2.6 GB/s; 3.6 with
         // texts of up to 31 bytes alone).
-        let byte = *bytes.get(at).ok_or(Unreadable::Truncated)?;
-        if byte & 0xE0 == 0xA0 {
-            at += 1 + usize::from(byte & 31);
-            continue;
-        }
-        if byte == 0xD9 {
-            at += 2 + usize::from(*bytes.get(at + 1).ok_or(Unreadable::Truncated)?);
-            continue;
-        }
-        if byte < 0x80 || matches!(byte, 0xC0 | 0xC2 | 0xC3) {
-            at += 1;
-            continue;
-        }
-        let Head { kind, content } = head(bytes, at)?;
-        let (size, values) = match kind {
-            HeadKind::Text(size) | HeadKind::Bytes(size) | HeadKind::Extension(_, size) => {
-                (size, 0)
+        let byte = *bytes.get(*at).ok_or(Unreadable::Truncated)?;
+        let (next, values) = if byte & 0xE0 == 0xA0 {
+            (*at + 1 + usize::from(byte & 31), 0)
+        } else if byte == 0xD9 {
+            let size = bytes.get(*at + 1).ok_or(Unreadable::Truncated)?;
+            (*at + 2 + usize::from(*size), 0)
+        } else if byte < 0x80 || matches!(byte, 0xC0 | 0xC2 | 0xC3) {
+            (*at + 1, 0)
+        } else {
+            let Head { kind, content } = head(bytes, *at)?;
+            match kind {
+                HeadKind::Text(size) | HeadKind::Bytes(size) | HeadKind::Extension(_, size) => {
+                    (content.saturating_add(size), 0)
+                }
+                HeadKind::List(elements) => (content, elements as u64),
+                HeadKind::Map(pairs) => (content, pairs as u64 * 2),
+                _ => (content, 0),
             }
-            HeadKind::List(elements) => (0, elements as u64),
-            HeadKind::Map(pairs) => (0, pairs as u64 * 2),
-            _ => (0, 0),
         };
-        at = content.saturating_add(size);
-        left += values;
+        *at = next;
+        *left += values;
+        *left -= 1;
     }
-    if at > bytes.len() {
-        return Err(Unreadable::Truncated);
-    }
-    Ok(at)
+    Ok(())
 }
 
 /// Checks the value at `at` through and through; returns the position after it.
@@ -249,6 +289,16 @@ mod tests {
             (&deep(5), Ok(6), Err(TooDeep)),
         ] {
             assert_eq!(skip(bytes, 0), skipped, "{bytes:x?}");
+            let mut steps = Steps::from(0);
+            for cut in 0..bytes.len() {
+                let found = steps.go(&bytes[..cut]);
+                let expected = skip(&bytes[..cut], 0);
+                assert_eq!(found, expected, "{bytes:x?}, so far {cut}");
+                if found.is_ok() {
+                    break;
+                }
+            }
+            assert_eq!(steps.go(bytes), skipped, "{bytes:x?}, in pieces");
             assert_eq!(check(bytes, 0, 4), checked, "{bytes:x?}");
         }
     }

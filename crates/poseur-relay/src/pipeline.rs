@@ -1,0 +1,164 @@
+//! From a source to a sink: room, tags, delivery, retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
+
+use crate::batch::Batch;
+use crate::sink::{Failure, Lane, Sink};
+use crate::stage::Stage;
+
+/// How often and how long a delivery is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// The pause after the first failure. Each further one is twice as long, with up to half of it taken away at
+    /// random, so that many stages do not come back at once.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// After this long the sender is told that it must come again.
+    pub limit: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(10),
+            limit: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Memory for batches, in bytes, that a pipeline may use at once. Who finds none waits, and so does its sender.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// In kibibytes: a semaphore counts at most 2^29 on small machines.
+    free: Arc<Semaphore>,
+    all: u32,
+}
+
+/// Room that is taken until this is dropped.
+#[derive(Debug)]
+pub struct Taken(#[allow(dead_code, reason = "held for its end")] OwnedSemaphorePermit);
+
+impl Room {
+    /// For so many bytes.
+    pub fn new(bytes: usize) -> Room {
+        let all = kibibytes(bytes);
+        let free = Arc::new(Semaphore::new(all as usize));
+        Room { free, all }
+    }
+
+    /// Waits for so many bytes; of a batch larger than all of it, for all of it. Who waits longest is first.
+    ///
+    /// A batch takes its room in one piece: of two that each wait for more, neither would ever get it.
+    pub async fn take(&self, bytes: usize) -> Taken {
+        let wanted = kibibytes(bytes).min(self.all);
+        let taken = self.free.clone().acquire_many_owned(wanted).await;
+        Taken(taken.expect("the semaphore is never closed"))
+    }
+
+    /// Bytes in use, to a kibibyte.
+    pub fn used(&self) -> usize {
+        (self.all as usize - self.free.available_permits()) * 1024
+    }
+}
+
+fn kibibytes(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024))
+        .unwrap_or(u32::MAX)
+        .max(1)
+}
+
+/// Why a batch was not delivered. Its sender must not get an acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undelivered {
+    /// The downstream was not to be reached within [`Retry::limit`]: the sender is to come again.
+    #[error("not delivered for {0:?}: {1}")]
+    Unavailable(Duration, String),
+    /// The downstream will never take it.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+/// A source's way to a sink.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Its rules.
+    pub stage: Stage,
+    /// Memory for its batches.
+    pub room: Room,
+    /// How deliveries are tried again.
+    pub retry: Retry,
+    sink: Box<dyn Sink>,
+}
+
+impl Pipeline {
+    /// From its parts.
+    pub fn new(stage: Stage, room: Room, retry: Retry, sink: Box<dyn Sink>) -> Pipeline {
+        Pipeline {
+            stage,
+            room,
+            retry,
+            sink,
+        }
+    }
+
+    /// A way for batches that must stay in order.
+    pub fn way(self: &Arc<Pipeline>) -> Way {
+        Way {
+            lane: self.sink.lane(),
+            pipeline: self.clone(),
+        }
+    }
+}
+
+/// Delivers batches one after the other.
+pub struct Way {
+    pipeline: Arc<Pipeline>,
+    lane: Box<dyn Lane>,
+}
+
+impl Way {
+    /// The pipeline it belongs to.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Tags a batch and delivers it; returns when the downstream has accepted it.
+    ///
+    /// # Errors
+    /// If it has not. Nothing is known then about what the downstream has of it.
+    pub async fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        let batch = self.pipeline.stage.tag(batch, Timestamp::now());
+        let Retry {
+            first,
+            longest,
+            limit,
+        } = self.pipeline.retry;
+        let (began, mut pause) = (Instant::now(), first);
+        loop {
+            let reason = match self.lane.deliver(&batch).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::Refused(reason)) => return Err(Undelivered::Refused(reason)),
+                Err(Failure::Unavailable(reason)) => reason,
+            };
+            let pause_now = pause.mul_f64(1.0 - fraction() / 2.0);
+            if began.elapsed() + pause_now > limit {
+                return Err(Undelivered::Unavailable(began.elapsed(), reason));
+            }
+            sleep(pause_now).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+}
+
+/// A number from 0 to 1 that nobody foresees; if there is no randomness, 0.
+fn fraction() -> f64 {
+    let bits = getrandom::u32().unwrap_or(0);
+    f64::from(bits) / f64::from(u32::MAX)
+}

@@ -1,0 +1,3 @@
+//! Where batches come from. A kind of source is a file here.
+
+pub mod forward;
