@@ -12,6 +12,7 @@
 //! [`sink::forward`]), without TLS.
 
 pub mod batch;
+pub mod config;
 pub mod forward;
 pub mod pipeline;
 pub mod sink;
