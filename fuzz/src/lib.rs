@@ -1,6 +1,8 @@
 //! The fuzz targets, as functions: a fuzzer calls them, and a test replays the corpus through them
 //! on the stable compiler.
 
+mod forward;
+
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -25,6 +27,8 @@ use poseur_tests::fluent_bit::{self, Filter};
 use poseur_tests::msgpack::nothing_but_tags;
 use poseur_tests::reference::json;
 use poseur_tests::strategies::now;
+
+pub use forward::forward;
 
 /// The JSON reader on any bytes: never a panic; valid exactly when the plain parser says so; and a
 /// valid document reads the same.

@@ -55,3 +55,8 @@ fn msgpack() {
 fn fluent_filter() {
     replay("fluent_filter", poseur_fuzz::fluent_filter);
 }
+
+#[test]
+fn forward() {
+    replay("forward", poseur_fuzz::forward);
+}
