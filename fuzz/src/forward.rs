@@ -113,7 +113,7 @@ fn compare(chunk: &Chunk<'_>, items: &[Value]) {
         }
     };
     let ids = options.and_then(Value::as_map).into_iter().flatten();
-    let ids = ids.filter(|(key, value)| text(key) == Some(b"chunk") && text(value).is_some());
-    let id = ids.last().and_then(|(_, value)| text(value));
+    let mut ids = ids.filter(|(key, value)| text(key) == Some(b"chunk") && text(value).is_some());
+    let id = ids.next_back().and_then(|(_, value)| text(value));
     assert_eq!(chunk.options.chunk, id, "the id");
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use poseur_matcher::Matcher;
 use poseur_rule::error::LoadError;
+use poseur_setup::ready::{Ready, ready};
 use poseur_setup::watch::Watch;
 use poseur_tagger::Tagged;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
 
 use crate::settings::Settings;
+
+pub use poseur_setup::ready::{Notice, compile};
 
 /// Files are looked at this often. A look costs a system call for each.
 const LOOKS: Duration = Duration::from_secs(1);
@@ -24,38 +26,20 @@ pub struct Filter {
     looked: Instant,
 }
 
-/// Something to tell the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// All is well.
-    Info(String),
-    /// Something is hardly meant.
-    Warning(String),
-    /// Something does not work.
-    Error(String),
-}
-
-/// What was made of the settings.
-struct Loaded {
-    tagger: ChunkTagger,
-    watch: Watch,
-    notices: Vec<Notice>,
-}
-
 impl Filter {
     /// Loads and compiles what the settings name; answers also what there is to tell.
     ///
     /// # Errors
     /// With everything that is wrong.
     pub fn new(settings: Settings) -> Result<(Filter, Vec<Notice>), Vec<LoadError>> {
-        let Loaded {
-            tagger,
+        let Ready {
+            matcher,
             watch,
             notices,
-        } = load(&settings)?;
+        } = ready(&settings.sources, Timestamp::now())?;
         let filter = Filter {
+            tagger: ChunkTagger::new(Arc::new(matcher), settings.tag.clone()),
             settings,
-            tagger,
             watch,
             looked: Instant::now(),
         };
@@ -77,10 +61,14 @@ impl Filter {
         if !self.watch.has_changed() {
             return Vec::new();
         }
-        match load(&self.settings) {
-            Ok(loaded) => {
-                (self.tagger, self.watch) = (loaded.tagger, loaded.watch);
-                let mut notices = loaded.notices;
+        match ready(&self.settings.sources, Timestamp::now()) {
+            Ok(Ready {
+                matcher,
+                watch,
+                mut notices,
+            }) => {
+                self.tagger = ChunkTagger::new(Arc::new(matcher), self.settings.tag.clone());
+                self.watch = watch;
                 let news = "rules and exceptions have changed and were read again";
                 notices.insert(0, Notice::Info(news.to_owned()));
                 notices
@@ -99,40 +87,4 @@ impl Filter {
         let tagged = self.tagger.tag(chunk, now).ok()?;
         (!tagged.is_unchanged()).then_some(tagged)
     }
-}
-
-fn load(settings: &Settings) -> Result<Loaded, Vec<LoadError>> {
-    let loaded = poseur_setup::load(&settings.sources);
-    // Before anything else can change: what is written while this loads is seen at the next look.
-    let watch = Watch::new(settings.sources.files(&loaded));
-    let (matcher, notices) = compile(loaded, &settings.sources.schema, Timestamp::now())?;
-    Ok(Loaded {
-        notices,
-        tagger: ChunkTagger::new(Arc::new(matcher), settings.tag.clone()),
-        watch,
-    })
-}
-
-/// Compiles what was loaded, as of a moment; answers also what there is to tell.
-///
-/// # Errors
-/// With everything that is wrong.
-pub fn compile(
-    mut loaded: poseur_setup::Loaded,
-    schema: &str,
-    now: Timestamp,
-) -> Result<(Matcher, Vec<Notice>), Vec<LoadError>> {
-    let warnings = loaded.warnings(now);
-    let matcher = loaded.compile(schema);
-    let (fatal, others) = loaded.by_gravity();
-    let Some(matcher) = matcher.filter(|_| fatal.is_empty()) else {
-        // The others may be why: of a folder of which nothing is left, only the folder is fatal.
-        return Err(fatal.into_iter().chain(others).collect());
-    };
-    let (rules, exceptions) = (matcher.rules().len(), matcher.exceptions().len());
-    let ready = format!("{rules} rule(s) and {exceptions} exception(s) in force");
-    let refused = others.iter().map(|error| format!("not used: {error}"));
-    let warnings = warnings.into_iter().chain(refused).map(Notice::Warning);
-    let notices = warnings.chain([Notice::Info(ready)]).collect();
-    Ok((matcher, notices))
 }

@@ -15,6 +15,7 @@ pub mod batch;
 pub mod config;
 pub mod forward;
 pub mod pipeline;
+pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod stage;

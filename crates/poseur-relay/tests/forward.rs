@@ -1,125 +1,29 @@
 //! Forward in, Forward out: tagged, in order, acknowledged when the downstream has it and not before.
 
+mod peers;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use poseur_relay::forward::chunk::{Message, read_ack, write_ack, write_head};
-use poseur_relay::forward::codec::Messages;
+use peers::{MATCHING, OTHER, Peer, downstream, event, id};
 use poseur_relay::forward::compression::Compression;
 use poseur_relay::forward::handshake::Secrets;
 use poseur_relay::forward::options::Options;
 use poseur_relay::pipeline::{Pipeline, Retry, Room};
 use poseur_relay::sink::forward::{Forward, Settings as Out};
-use poseur_relay::source::forward::{Ended, Settings as In, serve};
+use poseur_relay::source::forward::{Ended, Settings as In, Stop, serve};
 use poseur_relay::stage::Stage;
 use poseur_tagger::TagOptions;
-use poseur_tests::msgpack::{TIMES, packed};
 use poseur_tests::tagging::compile;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_util::codec::Decoder;
-use tokio_util::sync::CancellationToken;
-
-const MATCHING: &str = r#"{"CreationTime":"2026-11-20T08:00:00","Operation":"ChatCreated","RecordType":25,"Workload":"MicrosoftTeams","UserId":"helpdesk@fabrikam.example","CommunicationType":"OneOnOne","ParticipantInfo":{"HasForeignTenantUsers":true,"HasGuestUsers":false,"HasOtherGuestUsers":false}}"#;
-const OTHER: &str = r#"{"Operation":"MessageSent","Workload":"MicrosoftTeams"}"#;
-
-fn event(json: &str) -> Vec<u8> {
-    [TIMES[0], &packed(json.as_bytes()).unwrap()].concat()
-}
-
-/// One side of a connection, message by message.
-struct Peer {
-    stream: TcpStream,
-    buffer: BytesMut,
-    messages: Messages,
-}
-
-impl Peer {
-    fn new(stream: TcpStream) -> Peer {
-        let (buffer, messages) = (BytesMut::new(), Messages::new(64 << 20));
-        Peer {
-            stream,
-            buffer,
-            messages,
-        }
-    }
-
-    async fn connect(address: SocketAddr) -> Peer {
-        Peer::new(TcpStream::connect(address).await.unwrap())
-    }
-
-    /// The next message; `None` at the end of the connection.
-    async fn message(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(message) = self.messages.decode(&mut self.buffer).unwrap() {
-                return Some(message);
-            }
-            match self.stream.read_buf(&mut self.buffer).await {
-                Ok(0) | Err(_) => return None,
-                Ok(_) => {}
-            }
-        }
-    }
-
-    async fn send(&mut self, events: &[u8], options: Options<'_>) {
-        let mut message = Vec::new();
-        write_head(b"o365", events.len(), &mut message);
-        message.extend_from_slice(events);
-        options.write(&mut message);
-        self.stream.write_all(&message).await.unwrap();
-    }
-
-    async fn ack(&mut self) -> Option<Vec<u8>> {
-        let message = self.message().await?;
-        Some(read_ack(&message).unwrap().to_vec())
-    }
-}
-
-/// What a downstream has got: tag, events, signal.
-type Got = Arc<Mutex<Vec<(Vec<u8>, Vec<u8>, i64)>>>;
-
-/// A downstream that notes everything. Of each connection it acknowledges so many chunks, and then closes it
-/// without a word about the next.
-async fn downstream(acks: usize) -> (SocketAddr, Got) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, got) = (listener.local_addr().unwrap(), Got::default());
-    let all = got.clone();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let got = all.clone();
-            tokio::spawn(async move {
-                let mut peer = Peer::new(stream);
-                for number in 0.. {
-                    let Some(message) = peer.message().await else {
-                        return;
-                    };
-                    let Ok(Message::Chunk(chunk)) = Message::read(&message) else {
-                        panic!("no chunk");
-                    };
-                    let signal = chunk.options.signal;
-                    let entry = (chunk.tag.to_vec(), chunk.events.to_vec(), signal);
-                    got.lock().unwrap().push(entry);
-                    if number == acks {
-                        return;
-                    }
-                    let mut ack = Vec::new();
-                    write_ack(chunk.options.chunk.expect("an id"), &mut ack);
-                    peer.stream.write_all(&ack).await.unwrap();
-                }
-            });
-        }
-    });
-    (address, got)
-}
 
 struct Relay {
     address: SocketAddr,
     pipeline: Arc<Pipeline>,
-    stop: CancellationToken,
+    stop: Stop,
     task: tokio::task::JoinHandle<()>,
     ended: Arc<Mutex<Vec<String>>>,
 }
@@ -153,7 +57,7 @@ async fn relay(to: Vec<SocketAddr>, settings: In, secrets: Option<Secrets>) -> R
     };
     let stage = Stage::new(matcher, TagOptions::default());
     let pipeline = Pipeline::new(stage, Room::new(4 << 20), retry, Box::new(sink));
-    let (pipeline, stop) = (Arc::new(pipeline), CancellationToken::new());
+    let (pipeline, stop) = (Arc::new(pipeline), Stop::default());
     let ended: Arc<Mutex<Vec<String>>> = Arc::default();
     let note = ended.clone();
     let task = tokio::spawn(serve(
@@ -169,13 +73,6 @@ async fn relay(to: Vec<SocketAddr>, settings: In, secrets: Option<Secrets>) -> R
         stop,
         task,
         ended,
-    }
-}
-
-fn id(text: &str) -> Options<'_> {
-    Options {
-        chunk: Some(text.as_bytes()),
-        ..Options::default()
     }
 }
 
@@ -221,7 +118,7 @@ async fn chunks_come_out_tagged_and_are_acknowledged() {
     assert_eq!((counts.matched, opaque), (2, 0));
     assert_eq!(relay.pipeline.room.used(), 0);
     // Told to stop, it ends although the sender stays.
-    relay.stop.cancel();
+    relay.stop.soon.cancel();
     relay.task.await.unwrap();
     assert_eq!(sender.message().await, None);
     assert_eq!(*relay.ended.lock().unwrap(), [""; 0]);

@@ -2,6 +2,7 @@
 //!
 //! Everything that runs a matcher starts here, so that a path means the same everywhere.
 
+pub mod ready;
 pub mod watch;
 
 use std::collections::HashSet;

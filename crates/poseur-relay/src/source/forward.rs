@@ -67,13 +67,22 @@ pub enum Ended {
     Undelivered(#[from] Undelivered),
 }
 
+/// How a source is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Nothing new is taken; what is on its way is waited for.
+    pub soon: CancellationToken,
+    /// What is on its way is given up. Its senders have no acknowledgement, and will send it again.
+    pub now: CancellationToken,
+}
+
 /// Accepts connections until it is told to stop, and then waits for those that are at work. `ended` is told why
 /// connections end early.
 pub async fn serve(
     listener: TcpListener,
     settings: Settings,
     pipeline: Arc<Pipeline>,
-    stop: CancellationToken,
+    stop: Stop,
     ended: impl Fn(std::net::SocketAddr, Ended) + Clone + Send + 'static,
 ) {
     let settings = Arc::new(settings);
@@ -87,7 +96,7 @@ pub async fn serve(
         };
         let (seat, accepted) = tokio::select! {
             accepted = accepted => accepted,
-            () = stop.cancelled() => break,
+            () = stop.soon.cancelled() => break,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
@@ -102,7 +111,11 @@ pub async fn serve(
         tasks.spawn(async move {
             let _seat = seat;
             let connection = Connection::new(stream, settings, way);
-            if let Err(reason) = connection.run(stop).await {
+            let outcome = stop
+                .now
+                .run_until_cancelled(connection.run(stop.soon))
+                .await;
+            if let Some(Err(reason)) = outcome {
                 ended(address, reason);
             }
         });
