@@ -79,7 +79,7 @@ impl Paths {
     pub fn finish(&mut self) {
         for at in 0..self.nodes.len() {
             let mut keys = Vec::new();
-            self.spellings(PathId(at as u32), "", &mut keys);
+            self.spellings(PathId(at as u32), &mut String::new(), &mut keys);
             self.nodes[at].keys = Keys::new(keys);
         }
         let flags = self
@@ -89,10 +89,15 @@ impl Paths {
         self.flags = flags.collect();
     }
 
-    fn spellings(&self, from: PathId, prefix: &str, out: &mut Vec<(String, PathId)>) {
+    /// Pushed by hand: this is where loading needs most stack, of which a WebAssembly host gives little.
+    fn spellings(&self, from: PathId, prefix: &mut String, out: &mut Vec<(String, PathId)>) {
+        let length = prefix.len();
         for &child in &self.nodes[from.index()].children {
-            let spelling = format!("{prefix}{}", self.nodes[child.index()].name);
-            self.spellings(child, &format!("{spelling}."), out);
+            prefix.push_str(&self.nodes[child.index()].name);
+            let spelling = prefix.clone();
+            prefix.push('.');
+            self.spellings(child, prefix, out);
+            prefix.truncate(length);
             out.push((spelling, child));
         }
     }

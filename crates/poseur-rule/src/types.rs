@@ -3,6 +3,7 @@
 //! same form.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::error::LoadError;
 use crate::expression::ColumnType;
@@ -50,22 +51,32 @@ impl FieldType {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Types {
+    /// Where to look for what is not below.
+    others: Option<&'static LazyLock<Types>>,
     fields: HashMap<String, FieldType>,
     tables: HashMap<String, HashMap<String, ColumnType>>,
 }
 
+/// Read when the first type is looked up: Sigma rules ask for none.
+static BUILT_IN: LazyLock<Types> = LazyLock::new(|| {
+    let mut types = Types::default();
+    for (name, text) in [
+        ("ecs", include_str!("types/ecs.yml")),
+        ("tables", include_str!("types/tables.yml")),
+    ] {
+        let added = types.add(&format!("built-in:{name}"), text);
+        debug_assert_eq!(added, Ok(()), "a built-in page of types does not load");
+    }
+    types
+});
+
 impl Types {
     /// The types Poseur knows: the Elastic Common Schema's, and those of Microsoft's tables.
     pub fn built_in() -> Types {
-        let mut types = Types::default();
-        for (name, text) in [
-            ("ecs", include_str!("types/ecs.yml")),
-            ("tables", include_str!("types/tables.yml")),
-        ] {
-            let added = types.add(&format!("built-in:{name}"), text);
-            debug_assert_eq!(added, Ok(()), "a built-in page of types does not load");
+        Types {
+            others: Some(&BUILT_IN),
+            ..Types::default()
         }
-        types
     }
 
     /// Adds a page: `fields` by name, `tables` by name with their columns. What it says wins over what
@@ -125,12 +136,18 @@ impl Types {
 
     /// The type of an Elastic field; `keyword` for those not listed.
     pub fn field(&self, name: &str) -> FieldType {
-        self.fields.get(name).copied().unwrap_or_default()
+        match (self.fields.get(name), self.others) {
+            (Some(kind), _) => *kind,
+            (None, Some(others)) => others.field(name),
+            (None, None) => FieldType::default(),
+        }
     }
 
     /// The type of a Kusto column, if it is listed.
     pub fn column(&self, table: &str, column: &str) -> Option<ColumnType> {
-        self.tables.get(table)?.get(column).copied()
+        let columns = self.tables.get(table);
+        let listed = columns.and_then(|columns| columns.get(column).copied());
+        listed.or_else(|| self.others?.column(table, column))
     }
 }
 

@@ -1,27 +1,25 @@
 //! The functions that a host calls.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::panic;
 use std::slice;
 
 use jiff::Timestamp;
 
-use super::record::{RecordFilter, sources};
+use super::record::{RecordFilter, deepest, sources};
 use super::{host, memory};
 use crate::filter::Notice;
 
 thread_local! {
-    /// The filter of this instance.
-    static FILTER: RefCell<RecordFilter> = RefCell::new(begin());
+    /// The filter of this instance. A call takes it and puts it back: one that was cut off by a trap leaves
+    /// nothing behind, and the next one begins anew.
+    static FILTER: Cell<Option<Box<RecordFilter>>> = const { Cell::new(None) };
 }
 
 /// Bytes of a page of memory.
 const PAGE: usize = 1 << 16;
 
-/// A record that has all built-in rules looked at.
-const EXAMPLE: &[u8] = br#"{"Timestamp":"2026-11-19T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk","Operation":"ChatCreated"}"#;
-
-fn begin() -> RecordFilter {
+fn begin() -> Box<RecordFilter> {
     panic::set_hook(Box::new(|fault| {
         let text = format!("a fault in Poseur, please report it: {fault}");
         host::tell(&Notice::Error(text));
@@ -30,14 +28,16 @@ fn begin() -> RecordFilter {
     let (mut filter, notices) = RecordFilter::new(&sources(), now);
     notices.iter().for_each(host::tell);
     // If the host's stack is too small, this fails at its start, and not at some record.
-    filter.tag(EXAMPLE, || now);
-    filter
+    for record in deepest() {
+        filter.tag(&record, || now);
+    }
+    Box::new(filter)
 }
 
 /// Loads the rules. Hosts call this before anything else; if one does not, the first record does it.
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
-    FILTER.with(|_| {});
+    FILTER.set(Some(begin()));
 }
 
 /// Memory for the host, which writes its records there.
@@ -77,13 +77,10 @@ unsafe extern "C" fn poseur_filter(
     }
     // SAFETY: the bytes are within the memory, and the caller does not write to them.
     let text = unsafe { slice::from_raw_parts(record, length) };
-    FILTER.with(|filter| {
-        let Ok(mut filter) = filter.try_borrow_mut() else {
-            return record;
-        };
-        let event = || Timestamp::from_second(i64::from(seconds)).unwrap_or(Timestamp::UNIX_EPOCH);
-        filter
-            .tag(text, || host::now(event()))
-            .map_or(record, <[u8]>::as_ptr)
-    })
+    let mut filter = FILTER.take().unwrap_or_else(begin);
+    let event = || Timestamp::from_second(i64::from(seconds)).unwrap_or(Timestamp::UNIX_EPOCH);
+    let answer = filter.tag(text, || host::now(event()));
+    let answer = answer.map_or(record, <[u8]>::as_ptr);
+    FILTER.set(Some(filter));
+    answer
 }

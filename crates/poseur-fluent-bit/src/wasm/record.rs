@@ -5,18 +5,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use poseur_matcher::record::MAX_DEPTH;
 use poseur_rule::files;
 use poseur_setup::Sources;
-use poseur_tagger::{TagOptions, Tagger};
+use poseur_tagger::{Style, TagOptions, Tagger};
 
 use super::{EXCEPTIONS, RULES};
 use crate::filter::{self, Notice};
+
+/// Fluent Bit 5.1.1 loses a chunk with a record in it that nests deeper than this.
+const HOST_NESTING: usize = 62;
+
+/// From here on tags say less. A good deal sooner, for other releases, and still more than records nest.
+const MOST_NESTING: usize = 32;
 
 /// One instance of the filter.
 #[derive(Debug)]
 pub struct RecordFilter {
     /// `None` if the rules are not usable: nothing is tagged then.
     tagger: Option<Tagger>,
+    /// Writes tags that do not nest, where the other's nest too deep. Made when it is needed.
+    flat: Option<Tagger>,
     answer: Vec<u8>,
 }
 
@@ -37,8 +46,12 @@ impl RecordFilter {
                 (None, wrong.chain([Notice::Error(off.to_owned())]).collect())
             }
         };
-        let answer = Vec::new();
-        (RecordFilter { tagger, answer }, notices)
+        let filter = RecordFilter {
+            tagger,
+            flat: None,
+            answer: Vec::new(),
+        };
+        (filter, notices)
     }
 
     /// Tags a record, which may be followed by the NUL that ends it. The answer ends with one. `None` if
@@ -49,21 +62,84 @@ impl RecordFilter {
         if !tagger.candidates().is_candidate(record) {
             return None;
         }
-        let tagged = tagger.tag(record, now());
-        if tagged.is_unchanged() {
+        let now = now();
+        if !write(tagger, record, now, &mut self.answer) {
             return None;
         }
-        self.answer.clear();
-        for slice in tagged.slices() {
-            self.answer.extend_from_slice(slice);
+        if nesting(&self.answer) > MOST_NESTING {
+            // Values are repeated in the tag, also those from a text inside the record.
+            let flat = self.flat.get_or_insert_with(|| {
+                let style = Style::Minimal;
+                let options = TagOptions {
+                    style,
+                    ..TagOptions::default()
+                };
+                Tagger::new(Arc::clone(tagger.matcher()), options)
+            });
+            write(flat, record, now, &mut self.answer);
         }
-        // The host would take what is before it for the whole record.
-        if self.answer.contains(&0) {
+        // The host would take what is before a NUL for the whole record.
+        if nesting(&self.answer) > HOST_NESTING || self.answer.contains(&0) {
             return None;
         }
         self.answer.push(0);
         Some(&self.answer)
     }
+}
+
+/// Writes a record with its tag; `false` if it has none.
+fn write(tagger: &mut Tagger, record: &[u8], now: Timestamp, answer: &mut Vec<u8>) -> bool {
+    answer.clear();
+    let tagged = tagger.tag(record, now);
+    for slice in tagged.slices() {
+        answer.extend_from_slice(slice);
+    }
+    !tagged.is_unchanged()
+}
+
+/// How many containers are open at the deepest place of a JSON text.
+fn nesting(json: &[u8]) -> usize {
+    let (mut depth, mut most, mut inside, mut escaped) = (0_usize, 0, false, false);
+    for &byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => inside = !inside,
+            _ if inside => {}
+            b'{' | b'[' => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+/// Records that need as much stack as any: batches in batches and lists in lists as deep as records are
+/// read, in texts in texts.
+pub fn deepest() -> Vec<Vec<u8>> {
+    // The escape makes a candidate of it, whatever the rules.
+    let object = r#"{"Timestamp":"2026-11-19T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk","Operation":"ChatCreated","Escape":"\u0030"}"#;
+    let batches = |object: &str| {
+        let levels = MAX_DEPTH / 2 - 2;
+        let (open, close) = (r#"{"records":["#.repeat(levels), "]}".repeat(levels));
+        format!("{open}{object}{close}")
+    };
+    let (open, close) = ("[".repeat(MAX_DEPTH - 8), "]".repeat(MAX_DEPTH - 8));
+    let list = object.replace(r#""Help Desk""#, &format!(r#"{open}"Help Desk"{close}"#));
+    let text = |record: &str| {
+        let escaped = record.replace('\\', "\\\\").replace('"', "\\\"");
+        format!(r#"{{"log":"{escaped}"}}"#)
+    };
+    let mut nested = r#"{"Escape":"\u0030"}"#.to_owned();
+    for _ in 0..4 {
+        nested = batches(&text(&nested));
+    }
+    [list, batches(object), nested]
+        .map(String::into_bytes)
+        .into()
 }
 
 /// Where a module finds its rules and exceptions.
@@ -113,6 +189,38 @@ mod tests {
             assert_eq!(filter.tag(record.as_bytes(), now), None, "{record:?}");
         }
         assert_eq!(filter.tag(b"{\"a\":\"\xff IsExternalThread\"}", now), None);
+    }
+
+    #[test]
+    fn the_deepest_records_are_read() {
+        let matcher = poseur_setup::load(&Sources::default()).compile("").unwrap();
+        let mut tagger = Tagger::new(Arc::new(matcher), TagOptions::default());
+        for record in deepest() {
+            let depth = nesting(&record);
+            assert!((MAX_DEPTH - 10..=MAX_DEPTH).contains(&depth), "{depth}");
+            assert!(tagger.candidates().is_candidate(&record));
+            tagger.tag(&record, now());
+            assert_eq!(tagger.counts().unreadable, 0);
+        }
+    }
+
+    #[test]
+    fn what_would_nest_too_deep_is_not_repeated() {
+        let (mut filter, _) = RecordFilter::new(&Sources::default(), now());
+        for (levels, is_flat) in [(20, false), (28, false), (30, true), (100, true)] {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            let list = format!(r#"{open}\"Help Desk\"{close}"#);
+            let inner = MATCH.replace('"', r#"\""#);
+            let inner = inner.replace(r#"\"Help Desk\""#, &list);
+            let tagged = filter.tag(format!(r#"{{"log":"{inner}"}}"#).as_bytes(), now);
+            let tagged = String::from_utf8(tagged.unwrap().to_vec()).unwrap();
+            assert!(nesting(tagged.as_bytes()) <= MOST_NESTING);
+            assert!(
+                tagged.contains(r#""poseur":{"rules":["389ead4a"#),
+                "{tagged}"
+            );
+            assert_eq!(tagged.contains("context"), !is_flat, "{tagged}");
+        }
     }
 
     #[test]

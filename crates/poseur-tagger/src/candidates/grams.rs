@@ -6,6 +6,8 @@
 //! passed by, and behind the rest the literals themselves are compared. (The idea is Wu and Manber's, with a
 //! fixed stride instead of a shift.)
 
+use std::ops::Range;
+
 use poseur_matcher::hash::ByHash;
 
 use super::pairs::{Hit, commonness};
@@ -104,28 +106,22 @@ impl Grams {
             for n in 0..GRAMS {
                 any |= self.has(gram(round, n * STRIDE));
             }
-            if any {
-                for n in 0..GRAMS {
-                    let gram = gram(round, n * STRIDE);
-                    if self.has(gram)
-                        && let Some(hit) = self.compare(text, from, at + n * STRIDE, gram)
-                    {
-                        return Some(hit);
-                    }
-                }
-            }
-            at += GRAMS * STRIDE;
-        }
-        while at + GRAM <= text.len() {
-            let gram = gram(text, at);
-            if self.has(gram)
-                && let Some(hit) = self.compare(text, from, at, gram)
-            {
+            let next = at + GRAMS * STRIDE;
+            if any && let Some(hit) = self.look(text, from, at..next) {
                 return Some(hit);
             }
-            at += STRIDE;
+            at = next;
         }
-        None
+        self.look(text, from, at..text.len().saturating_sub(GRAM - 1))
+    }
+
+    /// The same for the grams at these places, one by one.
+    fn look(&self, text: &[u8], from: usize, places: Range<usize>) -> Option<Hit> {
+        places.step_by(self.stride).find_map(|at| {
+            let gram = gram(text, at);
+            let hit = self.has(gram).then(|| self.compare(text, from, at, gram));
+            hit.flatten()
+        })
     }
 
     #[inline(always)]
@@ -147,9 +143,11 @@ impl Grams {
     }
 }
 
+/// Taken as a stretch, so that it is one load: of single bytes the compiler makes four.
 #[inline(always)]
 fn gram(text: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]])
+    let gram = text.get(at..).and_then(<[u8]>::first_chunk);
+    gram.map_or(0, |gram| u32::from_le_bytes(*gram))
 }
 
 /// Another number for every gram, with bits that differ throughout.

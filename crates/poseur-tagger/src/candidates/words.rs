@@ -5,7 +5,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = ONES << 7;
 
 /// Bytes looked at in one round.
-const ROUND: usize = 32;
+const ROUND: usize = 64;
 
 /// The first place of a byte at or after `from`.
 pub fn find(text: &[u8], byte: u8, from: usize) -> Option<usize> {
@@ -20,7 +20,7 @@ pub fn find(text: &[u8], byte: u8, from: usize) -> Option<usize> {
             any |= (u64::from_le_bytes(*word) ^ wanted).wrapping_sub(ONES);
         }
         if any & HIGHS != 0
-            && let Some(place) = round.iter().position(|&one| one == byte)
+            && let Some(place) = first(round, wanted)
         {
             return Some(at + place);
         }
@@ -28,6 +28,19 @@ pub fn find(text: &[u8], byte: u8, from: usize) -> Option<usize> {
     }
     let rest = text.get(at..)?;
     Some(at + rest.iter().position(|&one| one == byte)?)
+}
+
+/// The first place of a byte in a round; `wanted` holds it eight times. Apart, so that the loop above keeps
+/// nothing for it.
+#[inline(never)]
+fn first(round: &[u8; ROUND], wanted: u64) -> Option<usize> {
+    let (words, _) = round.as_chunks::<8>();
+    words.iter().enumerate().find_map(|(number, word)| {
+        let other = u64::from_le_bytes(*word) ^ wanted;
+        // Of the bytes that this marks the first is a wanted one: borrows go upwards.
+        let marks = other.wrapping_sub(ONES) & !other & HIGHS;
+        (marks != 0).then(|| number * 8 + marks.trailing_zeros() as usize / 8)
+    })
 }
 
 #[cfg(test)]
