@@ -200,7 +200,7 @@ mod tests {
             assert!((MAX_DEPTH - 10..=MAX_DEPTH).contains(&depth), "{depth}");
             assert!(tagger.candidates().is_candidate(&record));
             tagger.tag(&record, now());
-            assert_eq!(tagger.counts().unreadable, 0);
+            assert_eq!(tagger.counts().unreadable_by_reason().next(), None);
         }
     }
 
