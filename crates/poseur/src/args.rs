@@ -64,6 +64,10 @@ pub enum Command {
         #[command(subcommand)]
         command: Export,
     },
+    /// Run pipelines between shippers and storage: records in, tagged records out, acknowledged end to end
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(crate::serve::Serve),
     /// Write a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -509,6 +513,15 @@ Examples:
     poseur check --strict --rules my-rules/ --exceptions partners.yml
   What a rule became, field by field:
     poseur check -v --rules my-rule.yml";
+
+#[cfg(feature = "serve")]
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  poseur serve --config poseur.yaml
+  poseur serve --config poseur.yaml --log json --drain 60
+
+SIGTERM and SIGINT end it when what is on its way is delivered. Rules and exceptions are read again when
+their files change.";
 
 const RULES_EXAMPLES: &str = "\
 Examples:

@@ -42,6 +42,12 @@ pub enum Error {
         /// The file.
         name: String,
     },
+    /// A configuration, or what it names, is wrong. Nothing was started.
+    #[error("{} error(s) in the configuration", .0.len())]
+    Config(Vec<String>),
+    /// The system does not give what is needed to run.
+    #[error("cannot be started: {0}")]
+    Runtime(io::Error),
     /// A program cannot be used: why.
     #[error("{0}")]
     Program(String),
@@ -77,7 +83,11 @@ impl Error {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Refused(_) | Error::Export(_) | Error::Check(_) | Error::Program(_) => REFUSED,
+            Error::Refused(_)
+            | Error::Export(_)
+            | Error::Check(_)
+            | Error::Config(_)
+            | Error::Program(_) => REFUSED,
             Error::ClosedPipe => DONE,
             Error::Different => DIFFERENT,
             Error::Misused(_) => MISUSED,
@@ -90,6 +100,7 @@ impl Error {
         match self {
             Error::Refused(errors) => errors.iter().map(ToString::to_string).collect(),
             Error::Export(errors) => errors.iter().map(ToString::to_string).collect(),
+            Error::Config(errors) => errors.clone(),
             Error::ClosedPipe | Error::Inputs | Error::Different => Vec::new(),
             other => vec![other.to_string()],
         }

@@ -19,6 +19,8 @@ pub mod pipeline;
 pub mod program;
 pub mod rules;
 pub mod run;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod shell;
 pub mod summary;
 pub mod tag;
@@ -55,6 +57,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Check(args) => check::run(&args),
         Command::Rules { command } => rules::run(&command),
         Command::Export { command } => export::run(&command),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { out } => shell::man(out.as_deref()),
     }
