@@ -1,5 +1,6 @@
 //! `poseur serve`: the pipelines of a configuration, until a signal ends them.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ async fn serve(config: &Config, drain: Duration) -> Result<(), Error> {
 fn log(format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     match format {
         LogFormat::Text => builder.init(),
