@@ -122,15 +122,15 @@ pub(crate) fn copies(traffic: &Arc<Traffic>) -> Contender {
     Contender::new("poseur, output copied", bytes, answer, run)
 }
 
-/// The records as a shipper has them, in chunks of events of about two mebibytes.
+/// The records as a shipper has them, in chunks of events of about this many bytes.
 ///
 /// # Panics
 /// If a record is no object.
-pub fn events(traffic: &Traffic) -> Vec<Vec<u8>> {
+pub fn events(traffic: &Traffic, size: usize) -> Vec<Vec<u8>> {
     let mut all = vec![Vec::new()];
     for line in lines(&traffic.bytes) {
         let record = packed(line).expect("a generated record is an object");
-        if all.last().is_none_or(|chunk| chunk.len() > 2 << 20) {
+        if all.last().is_none_or(|chunk| chunk.len() > size) {
             all.push(Vec::new());
         }
         let chunk = all.last_mut().expect("there is one");
@@ -141,7 +141,7 @@ pub fn events(traffic: &Traffic) -> Vec<Vec<u8>> {
 }
 
 /// The tagger for chunks of events, which must find so many matches.
-pub fn tags_events(events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
+pub fn tags_events(name: &'static str, events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
     let matcher = tagger().matcher().clone();
     let mut tagger = ChunkTagger::new(matcher, TagOptions::default());
     let own = events.clone();
@@ -156,7 +156,7 @@ pub fn tags_events(events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
         tagger.counts().matched - before
     };
     let bytes = events.iter().map(Vec::len).sum();
-    Contender::new("poseur", bytes, answer, run)
+    Contender::new(name, bytes, answer, run)
 }
 
 /// Two taggers on a thread each, which take the chunks in turn. As in the command, the threads are there

@@ -77,10 +77,15 @@ pub const WORKLOADS: &[Workload] = &[
         name: "MessagePack chunks",
         contenders: |sizes| {
             let traffic = Traffic::teams(sizes.whole, 0.0);
-            let events = Arc::new(poseur::events(&traffic));
+            // As another shipper passes them on, and as Fluent Bit's `tail` does.
+            let [large, small] = [2 << 20, 32 << 10].map(|size| {
+                let events = poseur::events(&traffic, size);
+                Arc::new(events)
+            });
             vec![
-                limits::memcpy_each(&events),
-                poseur::tags_events(&events, traffic.matches()),
+                limits::memcpy_each(&large),
+                poseur::tags_events("poseur", &large, traffic.matches()),
+                poseur::tags_events("poseur, 32 KB", &small, traffic.matches()),
             ]
         },
     },

@@ -90,7 +90,8 @@ const PATHS: [CorePath; 7] = [
         prepare: || {
             let traffic = Traffic::teams(4_000_000, 0.0);
             let answer = traffic.matches();
-            let mut tagger = tags_events(&Arc::new(events(&traffic)), answer);
+            let events = Arc::new(events(&traffic, 2 << 20));
+            let mut tagger = tags_events("poseur", &events, answer);
             Prepared {
                 records: traffic.truths.records,
                 answer,
