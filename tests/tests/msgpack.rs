@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poseur_matcher::Matcher;
 use poseur_rule::model::Rule;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
+use poseur_tagger::msgpack::head::nesting;
 use poseur_tagger::{Style, TagOptions};
 use poseur_tests::agreement::matcher;
 use poseur_tests::msgpack::{TIMES, packed, unpacked};
@@ -184,5 +185,52 @@ proptest! {
         if let Ok(tagged) = chunks.tag(&chunk, now()) {
             prop_assert!(tagged.len() >= chunk.len());
         }
+    }
+}
+
+/// Who receives a chunk may lose all of it for one record that nests too deep: no tag makes one.
+#[test]
+fn no_tag_makes_an_event_nest_too_deep() {
+    const MATCH: &str = r#"{"Timestamp":"2026-02-28T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk"}"#;
+    let nested = |levels: usize| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        MATCH.replace("\"Help Desk\"", &format!(r#"{open}"Help Desk"{close}"#))
+    };
+    let in_text = |record: &str| {
+        let record = record.replace('"', "\\\"");
+        format!(r#"{{"log":"{record}"}}"#)
+    };
+    let in_batches = |levels: usize| {
+        let (open, close) = (r#"{"records":["#.repeat(levels), "]}".repeat(levels));
+        format!("{open}{MATCH}{close}")
+    };
+    // The style in which each record is tagged, if it is.
+    for (record, expected) in [
+        (in_text(&nested(3)), Some("namespace")),
+        (in_text(&nested(16)), Some("namespace")),
+        (in_text(&nested(17)), Some("text")),
+        (in_text(&nested(100)), Some("text")),
+        (nested(20), Some("text")),
+        (nested(60), Some("text")),
+        (in_batches(4), Some("namespace")),
+        (in_batches(10), Some("minimal")),
+        (in_batches(11), None),
+        (in_batches(15), None),
+    ] {
+        let matcher = matcher(poseur_rule::pack::built_in(), None);
+        let mut chunks = chunk_tagger(matcher, Style::Namespace);
+        let event = [TIMES[0], &packed(record.as_bytes()).unwrap()].concat();
+        let tagged = chunks.tag(&event, now()).unwrap().to_vec();
+        let deepest = |event: &[u8]| nesting(event, TIMES[0].len(), 300).unwrap().0;
+        assert!(deepest(&tagged) <= deepest(&event).max(24), "{record}");
+        let json = unpacked(&tagged[TIMES[0].len()..]);
+        let json = String::from_utf8(json).unwrap();
+        let style = match &json {
+            json if !json.contains("\"poseur\"") => None,
+            json if !json.contains("\"context\"") => Some("minimal"),
+            json if json.contains(r#""RecipientDetails":"[["#) => Some("text"),
+            _ => Some("namespace"),
+        };
+        assert_eq!(style, expected, "{record} became {json}");
     }
 }

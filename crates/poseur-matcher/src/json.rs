@@ -1,5 +1,25 @@
 //! Writing JSON texts: verdicts carry their context as JSON, whatever format the record has.
 
+/// How many containers are open at the deepest place of a JSON text.
+pub fn nesting(json: &[u8]) -> usize {
+    let (mut depth, mut most, mut inside, mut escaped) = (0_usize, 0, false, false);
+    for &byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => inside = !inside,
+            _ if inside => {}
+            b'{' | b'[' => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
 /// Appends a text as a JSON string. Bytes that are not UTF-8 become U+FFFD, so that what Poseur
 /// writes is always valid.
 pub fn string(text: &[u8], out: &mut Vec<u8>) {
@@ -81,6 +101,19 @@ pub fn specials(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nesting_is_counted_outside_strings() {
+        for (json, expected) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"{"a":[{},[]],"b":{}}"#, 3),
+            (r#"["[[[[","\"[[[",{"}{":1}]"#, 2),
+            (r#"["\\",[["\\\""]]]"#, 3),
+        ] {
+            assert_eq!(nesting(json.as_bytes()), expected, "{json}");
+        }
+    }
 
     #[test]
     fn escapes() {

@@ -6,12 +6,16 @@ use poseur_rule::model::Test;
 
 use crate::evaluate::Evaluation;
 use crate::field::{FieldPlan, Object, Texts};
+use crate::json::nesting;
 use crate::plan::{Plan, SchemaPlan};
 use crate::predicates::Scalar;
 use crate::program::{Clause, PredicateId};
 use crate::record::{Handle, Kind, Record};
 use crate::schema::{Derive, FieldKind};
 use crate::verdict::{Satisfied, SummaryTexts, Verdict};
+
+/// Containers inside each other in a value that is repeated as it is; docs/semantics.md promises it.
+const MOST_NESTED: usize = 16;
 
 /// Longer values are cut in the tag's `on`: they are there to be read.
 const LONGEST_VALUE: usize = 1024;
@@ -183,6 +187,17 @@ fn store(value: &[u8], text: &mut Vec<u8>) -> Range<usize> {
     start..text.len()
 }
 
+/// A value that nests deep is repeated as a text. It may come from a text in the record, so that the record
+/// nests less than its tag would, and who reads the output may not go so deep: Fluent Bit loses such records, 31
+/// levels are the most for its releases 2 and 3.
+fn flatten(text: &mut Vec<u8>, start: usize) {
+    let may_nest = matches!(text.get(start), Some(b'[' | b'{'));
+    if may_nest && nesting(&text[start..]) > MOST_NESTED {
+        let value = text.split_off(start);
+        crate::json::quoted(&value, text);
+    }
+}
+
 /// Reads the fields that are reported, of one record.
 pub(crate) struct Reporter<'a, R: ?Sized> {
     pub object: Object<'a, R>,
@@ -240,6 +255,7 @@ impl<R: Record + ?Sized> Reporter<'_, R> {
             }
             let start = verdict.text.len();
             if self.json(&schema.context[name], &mut verdict.text) {
+                flatten(&mut verdict.text, start);
                 verdict.context.push((name, start..verdict.text.len()));
             }
         }

@@ -53,31 +53,48 @@ impl Output {
         offset: usize,
         verdict: &Verdict,
     ) -> Result<(), Unreadable> {
-        let first = self.edits.list.len();
-        let outcome = self.splicer.splice(target, root, verdict, &mut self.edits);
-        match outcome {
-            Ok(()) => {
-                let edits = &mut self.edits.list[first..];
-                for edit in &mut *edits {
-                    edit.replaced.start += offset;
-                    edit.replaced.end += offset;
-                }
-                edits.sort_by_key(|edit| edit.replaced.start);
-            }
-            Err(_) => self.edits.list.truncate(first),
-        }
-        outcome
+        splice(
+            &mut self.splicer,
+            &mut self.edits,
+            target,
+            root,
+            offset,
+            verdict,
+        )
     }
 
-    /// Puts something else in the place of the last record of a buffer: `rewrite` gets it as it is now, and
-    /// appends what it is to be. If it says `false`, the record stays.
-    pub fn rewrite(
+    /// The same, with the tags of another splicer.
+    ///
+    /// # Errors
+    /// As [`Output::splice`].
+    pub fn splice_by<T: Target>(
         &mut self,
-        input: &[u8],
-        record: Range<usize>,
-        rewrite: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
-    ) {
-        let Edits { list, made } = &mut self.edits;
+        other: &mut Splicer,
+        target: &T,
+        root: Handle,
+        offset: usize,
+        verdict: &Verdict,
+    ) -> Result<(), Unreadable> {
+        splice(other, &mut self.edits, target, root, offset, verdict)
+    }
+
+    /// Where the edits are now.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            edits: self.edits.list.len(),
+            made: self.edits.made.len(),
+        }
+    }
+
+    /// Takes back what was spliced since.
+    pub fn back(&mut self, mark: &Mark) {
+        self.edits.list.truncate(mark.edits);
+        self.edits.made.truncate(mark.made);
+    }
+
+    /// The last record of a buffer, as it is now.
+    pub fn record(&mut self, input: &[u8], record: Range<usize>) -> &[u8] {
+        let Edits { list, made } = &self.edits;
         let first = list.partition_point(|edit| edit.replaced.start < record.start);
         self.record.clear();
         let mut done = record.start;
@@ -88,6 +105,20 @@ impl Output {
             done = edit.replaced.end;
         }
         self.record.extend_from_slice(&input[done..record.end]);
+        &self.record
+    }
+
+    /// Puts something else in the place of the last record of a buffer: `rewrite` gets it as it is now, and
+    /// appends what it is to be. If it says `false`, the record stays.
+    pub fn rewrite(
+        &mut self,
+        input: &[u8],
+        record: Range<usize>,
+        rewrite: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
+    ) {
+        self.record(input, record.clone());
+        let Edits { list, made } = &mut self.edits;
+        let first = list.partition_point(|edit| edit.replaced.start < record.start);
         let start = made.len();
         if rewrite(&self.record, made) {
             list.truncate(first);
@@ -116,6 +147,37 @@ impl Output {
             pieces: &self.pieces,
         }
     }
+}
+
+/// A state of the edits, to come back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    edits: usize,
+    made: usize,
+}
+
+fn splice<T: Target>(
+    splicer: &mut Splicer,
+    edits: &mut Edits,
+    target: &T,
+    root: Handle,
+    offset: usize,
+    verdict: &Verdict,
+) -> Result<(), Unreadable> {
+    let first = edits.list.len();
+    let outcome = splicer.splice(target, root, verdict, edits);
+    match outcome {
+        Ok(()) => {
+            let edits = &mut edits.list[first..];
+            for edit in &mut *edits {
+                edit.replaced.start += offset;
+                edit.replaced.end += offset;
+            }
+            edits.sort_by_key(|edit| edit.replaced.start);
+        }
+        Err(_) => edits.list.truncate(first),
+    }
+    outcome
 }
 
 /// A tagged buffer: stretches of the input, with what was made in between.

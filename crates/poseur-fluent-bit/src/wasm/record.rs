@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use poseur_matcher::json::nesting;
 use poseur_matcher::record::MAX_DEPTH;
 use poseur_rule::files;
 use poseur_setup::Sources;
@@ -95,26 +96,6 @@ fn write(tagger: &mut Tagger, record: &[u8], now: Timestamp, answer: &mut Vec<u8
         answer.extend_from_slice(slice);
     }
     !tagged.is_unchanged()
-}
-
-/// How many containers are open at the deepest place of a JSON text.
-fn nesting(json: &[u8]) -> usize {
-    let (mut depth, mut most, mut inside, mut escaped) = (0_usize, 0, false, false);
-    for &byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => inside = !inside,
-            _ if inside => {}
-            b'{' | b'[' => {
-                depth += 1;
-                most = most.max(depth);
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    most
 }
 
 /// Records that need as much stack as any: batches in batches and lists in lists as deep as records are

@@ -4,16 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use poseur_matcher::record::{Handle, Unreadable};
+use poseur_matcher::record::{Handle, MAX_DEPTH, Record, Unreadable};
 use poseur_matcher::{Matcher, Scratch, Verdict};
 
 use super::document::Map;
 use super::events::event;
+use super::head::nesting;
 use crate::candidates::Candidates;
 use crate::counts::Counts;
 use crate::json::document::Pool;
 use crate::splice::Splicer;
-use crate::tag::{TagOptions, TagWriter};
+use crate::tag::{Style, TagOptions, TagWriter};
 use crate::tagged::{Output, Tagged};
 
 /// Reads chunks of events and decides about their records.
@@ -139,20 +140,34 @@ impl Chunks {
     }
 }
 
+/// What a tag may nest an event to: so many containers are inside each other then, at most. Who receives the chunk
+/// may not go deeper, and loses all of it: Fluent Bit 2.2 and 3.2 take 31, 4.2 and 5.1 take 62.
+const MOST_NESTED: usize = 24;
+
 /// Tags chunks of events. Memory is reused from chunk to chunk.
+///
+/// An event that would nest deeper than 24 containers, and deeper than it did, gets a tag in the style `minimal`,
+/// and if that does not do, none.
 #[derive(Debug)]
 pub struct ChunkTagger {
     chunks: Chunks,
     output: Output,
+    /// Writes tags that hardly nest.
+    flat: Splicer,
 }
 
 impl ChunkTagger {
     /// A tagger for a matcher.
     pub fn new(matcher: Arc<Matcher>, options: TagOptions) -> ChunkTagger {
-        let tag = TagWriter::new(&matcher, options);
+        let flat = TagOptions {
+            style: Style::Minimal,
+            ..options.clone()
+        };
+        let splicer = |options| Splicer::new(TagWriter::new(&matcher, options));
         ChunkTagger {
+            output: Output::new(splicer(options)),
+            flat: splicer(flat),
             chunks: Chunks::new(matcher),
-            output: Output::new(Splicer::new(tag)),
         }
     }
 
@@ -170,11 +185,34 @@ impl ChunkTagger {
         chunk: &'a [u8],
         now: Timestamp,
     ) -> Result<Tagged<'a>, Unreadable> {
-        let ChunkTagger { chunks, output } = self;
+        let ChunkTagger {
+            chunks,
+            output,
+            flat,
+        } = self;
         output.clear();
-        chunks.read(chunk, now, &mut |hit| {
-            output.splice(hit.map, hit.root, 0, hit.verdict)
+        chunks.read(chunk, now, &mut |Hit { map, root, verdict }| {
+            let mark = output.mark();
+            output.splice(map, root, 0, verdict)?;
+            if nests_too_deep(output, chunk, map.root()) {
+                output.back(&mark);
+                output.splice_by(flat, map, root, 0, verdict)?;
+            }
+            if nests_too_deep(output, chunk, map.root()) {
+                output.back(&mark);
+            }
+            Ok(())
         })?;
         Ok(output.finish(chunk))
     }
+}
+
+/// Whether the record nests deeper, as it is now, than it may and than it did.
+fn nests_too_deep(output: &mut Output, chunk: &[u8], record: Handle) -> bool {
+    let deepest = |bytes: &[u8], at| match nesting(bytes, at, 2 * MAX_DEPTH) {
+        Ok((nesting, _)) => nesting,
+        Err(_) => usize::MAX,
+    };
+    let now = deepest(output.record(chunk, record.start..record.end), 0);
+    now > MOST_NESTED && now > deepest(chunk, record.start)
 }

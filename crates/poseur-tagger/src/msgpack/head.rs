@@ -214,6 +214,26 @@ pub fn check(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Unreadable>
     Ok(at)
 }
 
+/// How many containers are open at the deepest place of the value at `at`, and the position after it.
+///
+/// # Errors
+/// As [`check`].
+pub fn nesting(bytes: &[u8], at: usize, depth: usize) -> Result<(usize, usize), Unreadable> {
+    let Head { kind, content } = head(bytes, at)?;
+    let values = match kind {
+        HeadKind::List(elements) => elements as u64,
+        HeadKind::Map(pairs) => pairs as u64 * 2,
+        _ => return Ok((0, skip(bytes, at)?)),
+    };
+    let depth = depth.checked_sub(1).ok_or(Unreadable::TooDeep)?;
+    let (mut most, mut at) = (0, content);
+    for _ in 0..values {
+        let (inside, end) = nesting(bytes, at, depth)?;
+        (most, at) = (most.max(inside), end);
+    }
+    Ok((most + 1, at))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,6 +320,20 @@ mod tests {
             }
             assert_eq!(steps.go(bytes), skipped, "{bytes:x?}, in pieces");
             assert_eq!(check(bytes, 0, 4), checked, "{bytes:x?}");
+            let end = nesting(bytes, 0, 4).map(|(_, end)| end);
+            assert_eq!(end, checked, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_that_of_the_deepest_place() {
+        for (bytes, expected) in [
+            (&b"\xC0"[..], 0),
+            (b"\x80", 1),
+            (b"\x82\xA1a\x91\x90\xA1b\x80", 3),
+            (b"\x93\x91\x91\x05\x91\xA3\x91\x91\x91\x01", 3),
+        ] {
+            assert_eq!(nesting(bytes, 0, 9), Ok((expected, bytes.len())));
         }
     }
 }
