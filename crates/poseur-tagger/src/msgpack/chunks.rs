@@ -142,7 +142,7 @@ impl Chunks {
 
 /// What a tag may nest an event to: so many containers are inside each other then, at most. Who receives the chunk
 /// may not go deeper, and loses all of it: Fluent Bit 2.2 and 3.2 take 31, 4.2 and 5.1 take 62.
-const MOST_NESTED: usize = 24;
+pub const MOST_NESTED: usize = 24;
 
 /// Tags chunks of events. Memory is reused from chunk to chunk.
 ///
