@@ -109,6 +109,19 @@ fn without_tag(line: &str) -> (String, bool) {
     }
 }
 
+/// More than any Fluent Bit goes down.
+const DEPTHS: [usize; 5] = [10, 20, 40, 64, 120];
+
+/// A record that matches, as a text in another one, with a value that nests deeper than a record may. A tag that repeats
+/// it would cost the whole chunk.
+fn nested_in_a_text(levels: usize) -> String {
+    let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+    let now = Timestamp::now();
+    format!(
+        r#"{{"log":"{{\"Timestamp\":\"{now:.0}\",\"IsExternalThread\":true,\"RecipientDetails\":{open}\"Help Desk\"{close}}}"}}"#
+    ) + "\n"
+}
+
 #[test]
 fn records_pass_through_a_real_fluent_bit() {
     let Some(program) = program() else { return };
@@ -126,7 +139,8 @@ fn records_pass_through_a_real_fluent_bit() {
         );
         config.at = Timestamp::now().as_second();
         config.match_rate = 0.01;
-        let (input, truths): (_, Truths) = generate_bytes(config, megabytes * 500_000);
+        let (mut input, truths): (_, Truths) = generate_bytes(config, megabytes * 500_000);
+        input.extend(DEPTHS.map(nested_in_a_text).concat().into_bytes());
         fs::write(folder.path().join("in.ndjson"), &input).unwrap();
         let mut plain = String::new();
         for (place, processors, filters) in PLACES {
@@ -141,7 +155,7 @@ fn records_pass_through_a_real_fluent_bit() {
                 })
                 .collect();
             if plain.is_empty() {
-                assert_eq!(stripped.len() as u64, truths.lines);
+                assert_eq!(stripped.len() as u64, truths.lines + DEPTHS.len() as u64);
                 plain = out;
                 continue;
             }
@@ -151,7 +165,7 @@ fn records_pass_through_a_real_fluent_bit() {
             );
             assert_eq!(
                 tags,
-                truths.matches_a + truths.matches_b,
+                truths.matches_a + truths.matches_b + DEPTHS.len() as u64,
                 "{kind:?} {place}"
             );
         }
