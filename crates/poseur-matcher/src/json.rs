@@ -20,6 +20,16 @@ pub fn nesting(json: &[u8]) -> usize {
     most
 }
 
+/// Whether more than so many containers are open at the deepest place of a JSON text.
+pub fn nests_deeper(json: &[u8], most: usize) -> bool {
+    // Nearly all values hold fewer brackets; they are counted many at a time. `[` and `{` differ in one bit.
+    let opening = |part: &[u8]| -> usize {
+        let opening = part.iter().map(|byte| u8::from(byte | 0x20 == b'{'));
+        usize::from(opening.sum::<u8>())
+    };
+    json.chunks(128).map(opening).sum::<usize>() > most && nesting(json) > most
+}
+
 /// Appends a text as a JSON string. Bytes that are not UTF-8 become U+FFFD, so that what Poseur
 /// writes is always valid.
 pub fn string(text: &[u8], out: &mut Vec<u8>) {
@@ -110,8 +120,17 @@ mod tests {
             (r#"{"a":[{},[]],"b":{}}"#, 3),
             (r#"["[[[[","\"[[[",{"}{":1}]"#, 2),
             (r#"["\\",[["\\\""]]]"#, 3),
+            (&"[]".repeat(300), 1),
+            (&format!("{}{}", "[".repeat(300), "]".repeat(300)), 300),
         ] {
             assert_eq!(nesting(json.as_bytes()), expected, "{json}");
+            for most in 0..5 {
+                assert_eq!(
+                    nests_deeper(json.as_bytes(), most),
+                    expected > most,
+                    "{json}"
+                );
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use poseur_rule::model::Test;
 
 use crate::evaluate::Evaluation;
 use crate::field::{FieldPlan, Object, Texts};
-use crate::json::nesting;
+use crate::json::nests_deeper;
 use crate::plan::{Plan, SchemaPlan};
 use crate::predicates::Scalar;
 use crate::program::{Clause, PredicateId};
@@ -192,7 +192,7 @@ fn store(value: &[u8], text: &mut Vec<u8>) -> Range<usize> {
 /// levels are the most for its releases 2 and 3.
 fn flatten(text: &mut Vec<u8>, start: usize) {
     let may_nest = matches!(text.get(start), Some(b'[' | b'{'));
-    if may_nest && nesting(&text[start..]) > MOST_NESTED {
+    if may_nest && nests_deeper(&text[start..], MOST_NESTED) {
         let value = text.split_off(start);
         crate::json::quoted(&value, text);
     }
