@@ -16,6 +16,8 @@ pub struct Batch {
 pub enum Body {
     /// MessagePack events, one after the other: `[time, record]` or `[[time, metadata], record]`.
     Events(Bytes),
+    /// NDJSON. The last line may be without its line feed.
+    Lines(Bytes),
     /// What Fluent Bit says is no log: it passes untouched, under its signal (1 metrics, 2 traces).
     Signal(i64, Bytes),
 }
@@ -23,7 +25,7 @@ pub enum Body {
 impl Body {
     /// The bytes, whatever they are.
     pub fn bytes(&self) -> &Bytes {
-        let (Body::Events(bytes) | Body::Signal(_, bytes)) = self;
+        let (Body::Events(bytes) | Body::Lines(bytes) | Body::Signal(_, bytes)) = self;
         bytes
     }
 }

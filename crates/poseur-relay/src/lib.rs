@@ -13,6 +13,7 @@
 
 pub mod batch;
 pub mod config;
+pub mod convert;
 pub mod forward;
 pub mod pipeline;
 pub mod serve;

@@ -18,6 +18,7 @@ use crate::pipeline::{Pipeline, Retry, Room};
 use crate::sink::Sink;
 use crate::sink::forward as forward_sink;
 use crate::source::forward as forward_source;
+use crate::source::listen::Stop;
 use crate::stage::Stage;
 
 /// Files are looked at this often.
@@ -31,7 +32,7 @@ pub struct StartError(pub Vec<String>);
 /// Pipelines at work.
 #[derive(Debug)]
 pub struct Relay {
-    stop: forward_source::Stop,
+    stop: Stop,
     sources: JoinSet<()>,
     /// What keeps rules as their files are; they end with `stop`.
     watchers: JoinSet<()>,
@@ -79,7 +80,7 @@ impl Relay {
             return Err(StartError(wrong));
         }
         let mut relay = Relay {
-            stop: forward_source::Stop::default(),
+            stop: Stop::default(),
             sources: JoinSet::new(),
             watchers: JoinSet::new(),
             listening: Vec::new(),

@@ -1,12 +1,12 @@
 //! The tagger of a pipeline, shared by its connections.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
-use poseur_tagger::{Counts, TagOptions};
+use poseur_tagger::{Counts, TagOptions, Tagged, Tagger};
 
 use crate::batch::{Batch, Body};
 
@@ -21,7 +21,8 @@ struct Inner {
     matcher: Arc<Matcher>,
     options: TagOptions,
     /// Taggers of this matcher that nobody is using.
-    idle: Vec<ChunkTagger>,
+    chunks: Vec<ChunkTagger>,
+    lines: Vec<Tagger>,
     /// What taggers have seen.
     counts: Counts,
     /// Batches that could not be taken apart, and were passed on untouched.
@@ -34,7 +35,8 @@ impl Stage {
         let inner = Inner {
             matcher,
             options,
-            idle: Vec::new(),
+            chunks: Vec::new(),
+            lines: Vec::new(),
             counts: Counts::default(),
             opaque: 0,
         };
@@ -48,7 +50,8 @@ impl Stage {
         let mut inner = self.lock();
         inner.matcher = matcher;
         inner.options = options;
-        inner.idle.clear();
+        inner.chunks.clear();
+        inner.lines.clear();
     }
 
     /// What was seen so far, and how many batches could not be taken apart.
@@ -59,45 +62,71 @@ impl Stage {
 
     /// Tags a batch, as of `now`. Without a match it is the same memory.
     pub fn tag(&self, mut batch: Batch, now: Timestamp) -> Batch {
-        if let Body::Events(events) = &mut batch.body {
-            self.tag_events(events, now);
+        match &mut batch.body {
+            Body::Events(events) => {
+                let tagged = self.with(
+                    |inner| &mut inner.chunks,
+                    ChunkTagger::new,
+                    ChunkTagger::counts,
+                    |tagger| tagger.tag(events, now).map(changed),
+                );
+                match tagged {
+                    Ok(tagged) => replace(events, tagged),
+                    Err(_) => self.lock().opaque += 1,
+                }
+            }
+            Body::Lines(lines) => {
+                let tagged = self.with(
+                    |inner| &mut inner.lines,
+                    Tagger::new,
+                    Tagger::counts,
+                    |tagger| changed(tagger.tag(lines, now)),
+                );
+                replace(lines, tagged);
+            }
+            Body::Signal(..) => {}
         }
         batch
     }
 
-    fn tag_events(&self, events: &mut Bytes, now: Timestamp) {
-        let (mut tagger, matcher) = self.take();
-        let before = *tagger.counts();
-        let tagged = tagger.tag(events, now).map(|tagged| {
-            let changed = !tagged.is_unchanged();
-            changed.then(|| Bytes::from(tagged.to_vec()))
-        });
-        let seen = tagger.counts().since(&before);
-        let mut inner = self.lock();
-        inner.counts += seen;
-        inner.opaque += u64::from(tagged.is_err());
-        if Arc::ptr_eq(&matcher, &inner.matcher) {
-            inner.idle.push(tagger);
-        }
-        drop(inner);
-        if let Ok(Some(tagged)) = tagged {
-            *events = tagged;
-        }
-    }
-
-    /// A tagger, and the matcher it is for.
-    fn take(&self) -> (ChunkTagger, Arc<Matcher>) {
+    /// Works with an idle tagger, or a new one, and adds what it has seen.
+    fn with<T, U>(
+        &self,
+        idle: impl Fn(&mut Inner) -> &mut Vec<T>,
+        new: impl Fn(Arc<Matcher>, TagOptions) -> T,
+        counts: impl Fn(&T) -> &Counts,
+        work: impl FnOnce(&mut T) -> U,
+    ) -> U {
         let mut inner = self.lock();
         let matcher = inner.matcher.clone();
-        let tagger = inner.idle.pop();
+        let tagger = idle(&mut inner).pop();
         let options = inner.options.clone();
         drop(inner);
-        let tagger = tagger.unwrap_or_else(|| ChunkTagger::new(matcher.clone(), options));
-        (tagger, matcher)
+        let mut tagger = tagger.unwrap_or_else(|| new(matcher.clone(), options));
+        let before = *counts(&tagger);
+        let outcome = work(&mut tagger);
+        let mut inner = self.lock();
+        inner.counts += counts(&tagger).since(&before);
+        // Rules may have changed meanwhile.
+        if Arc::ptr_eq(&matcher, &inner.matcher) {
+            idle(&mut inner).push(tagger);
+        }
+        outcome
     }
 
     /// A thread that panicked has left nothing half done: what is behind the lock changes at once.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to take the place of the input, if anything.
+fn changed(tagged: Tagged<'_>) -> Option<Bytes> {
+    (!tagged.is_unchanged()).then(|| Bytes::from(tagged.to_vec()))
+}
+
+fn replace(bytes: &mut Bytes, tagged: Option<Bytes>) {
+    if let Some(tagged) = tagged {
+        *bytes = tagged;
     }
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ use tokio_util::codec::Decoder;
 
 use super::{Failure, Lane, Sink};
 use crate::batch::{Batch, Body};
+use crate::convert::lines_to_events;
 use crate::forward::chunk::{read_ack, write_head};
 use crate::forward::codec::Messages;
 use crate::forward::handshake::{Helo, Ping, Pong, Secrets};
@@ -167,11 +169,14 @@ impl Connection {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(io::Error::other)?;
         let id = STANDARD.encode(id);
-        let events = batch.body.bytes();
+        let events = match &batch.body {
+            Body::Events(events) | Body::Signal(_, events) => events.clone(),
+            Body::Lines(lines) => lines_to_events(lines, Timestamp::now()),
+        };
         let (mut head, mut tail) = (Vec::new(), Vec::new());
         write_head(&batch.tag, events.len(), &mut head);
         let signal = match batch.body {
-            Body::Events(_) => 0,
+            Body::Events(_) | Body::Lines(_) => 0,
             Body::Signal(signal, _) => signal,
         };
         let options = Options {
@@ -181,7 +186,7 @@ impl Connection {
         };
         options.write(&mut tail);
         let mut message = bytes::Buf::chain(
-            bytes::Buf::chain(Bytes::from(head), events.clone()),
+            bytes::Buf::chain(Bytes::from(head), events),
             Bytes::from(tail),
         );
         self.stream.write_all_buf(&mut message).await?;

@@ -1,17 +1,16 @@
 //! Senders that speak the Forward protocol: Fluent Bit, Fluentd, the loggers of many languages.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::batch::{Batch, Body};
 use crate::forward::chunk::{Chunk, Message, write_ack};
@@ -20,6 +19,7 @@ use crate::forward::compression::{Compression, UnpackError};
 use crate::forward::handshake::{Denied, Helo, Ping, Pong, Secrets};
 use crate::forward::read::Wrong;
 use crate::pipeline::{Pipeline, Taken, Undelivered, Way};
+use crate::source::listen::{Stop, accept};
 
 /// A message up to this size is read without asking for room.
 const SMALL: usize = 16 << 10;
@@ -67,62 +67,26 @@ pub enum Ended {
     Undelivered(#[from] Undelivered),
 }
 
-/// How a source is told to end.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    /// Nothing new is taken; what is on its way is waited for.
-    pub soon: CancellationToken,
-    /// What is on its way is given up. Its senders have no acknowledgement, and will send it again.
-    pub now: CancellationToken,
-}
-
-/// Accepts connections until it is told to stop, and then waits for those that are at work. `ended` is told why
-/// connections end early.
+/// Serves connections until it is told to stop. `ended` is told why they end early.
 pub async fn serve(
     listener: TcpListener,
     settings: Settings,
     pipeline: Arc<Pipeline>,
     stop: Stop,
-    ended: impl Fn(std::net::SocketAddr, Ended) + Clone + Send + 'static,
+    ended: impl Fn(SocketAddr, Ended) + Clone + Send + 'static,
 ) {
     let settings = Arc::new(settings);
-    let seats = Arc::new(Semaphore::new(settings.connections));
-    let tasks = TaskTracker::new();
-    loop {
-        let accepted = async {
-            let seat = seats.clone().acquire_owned().await;
-            let seat = seat.expect("the semaphore is never closed");
-            (seat, listener.accept().await)
-        };
-        let (seat, accepted) = tokio::select! {
-            accepted = accepted => accepted,
-            () = stop.soon.cancelled() => break,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                // No file is left to open, or the sender is gone already: others may have more luck.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+    let soon = stop.soon.clone();
+    accept(listener, settings.connections, stop, |stream, peer| {
+        let connection = Connection::new(stream, settings.clone(), pipeline.way());
+        let (soon, ended) = (soon.clone(), ended.clone());
+        async move {
+            if let Err(reason) = connection.run(soon).await {
+                ended(peer, reason);
             }
-        };
-        let (settings, way) = (settings.clone(), pipeline.way());
-        let (stop, ended) = (stop.clone(), ended.clone());
-        tasks.spawn(async move {
-            let _seat = seat;
-            let connection = Connection::new(stream, settings, way);
-            let outcome = stop
-                .now
-                .run_until_cancelled(connection.run(stop.soon))
-                .await;
-            if let Some(Err(reason)) = outcome {
-                ended(address, reason);
-            }
-        });
-    }
-    drop(listener);
-    tasks.close();
-    tasks.wait().await;
+        }
+    })
+    .await;
 }
 
 struct Connection {
