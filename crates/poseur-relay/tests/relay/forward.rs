@@ -1,12 +1,10 @@
 //! Forward in, Forward out: tagged, in order, acknowledged when the downstream has it and not before.
 
-mod peers;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use peers::{MATCHING, OTHER, Peer, downstream, event, id};
+use crate::peers::{MATCHING, OTHER, Peer, downstream, event, id};
 use poseur_relay::forward::compression::Compression;
 use poseur_relay::forward::handshake::Secrets;
 use poseur_relay::forward::options::Options;

@@ -1,11 +1,9 @@
 //! Pipelines from a configuration: started together, their rules kept up, stopped when all is delivered.
 
-mod peers;
-
 use std::fs;
 use std::time::Duration;
 
-use peers::{MATCHING, OTHER, Peer, downstream, event, id};
+use crate::peers::{MATCHING, OTHER, Peer, downstream, event, id};
 use poseur_relay::config::Config;
 use poseur_relay::serve::Relay;
 use tokio::time::{sleep, timeout};
@@ -14,7 +12,7 @@ const RULE: &str = "title: Sent\nid: aaaaaaaa-0000-4000-8000-000000000001\n\
 logsource: {category: test}\ndetection:\n  sent: {event.action: MessageSent}\n  condition: sent\n";
 
 /// Sends a record and answers whether it came out tagged.
-async fn is_tagged(sender: &mut Peer, got: &peers::Got, json: &str) -> bool {
+async fn is_tagged(sender: &mut Peer, got: &crate::peers::Got, json: &str) -> bool {
     let event = event(json);
     sender.send(&event, id("one")).await;
     assert_eq!(sender.ack().await.unwrap(), b"one");

@@ -1,12 +1,10 @@
 //! HTTP in, Forward out: answered when the records are delivered, whatever a body looks like.
 
-mod peers;
-
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peers::{MATCHING, OTHER, downstream};
+use crate::peers::{MATCHING, OTHER, downstream};
 use poseur_relay::convert::events_to_lines;
 use poseur_relay::pipeline::{Pipeline, Retry, Room};
 use poseur_relay::sink::forward::{Forward, Settings as Out};
