@@ -197,9 +197,9 @@ impl ChunkTagger {
             if nests_too_deep(output, chunk, map.root()) {
                 output.back(&mark);
                 output.splice_by(flat, map, root, 0, verdict)?;
-            }
-            if nests_too_deep(output, chunk, map.root()) {
-                output.back(&mark);
+                if nests_too_deep(output, chunk, map.root()) {
+                    output.back(&mark);
+                }
             }
             Ok(())
         })?;
