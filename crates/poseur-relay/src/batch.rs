@@ -20,12 +20,15 @@ pub enum Body {
     Lines(Bytes),
     /// What Fluent Bit says is no log: it passes untouched, under its signal (1 metrics, 2 traces).
     Signal(i64, Bytes),
+    /// One `vector.PushEventsRequest` of Vector's protocol, not compressed.
+    Push(Bytes),
 }
 
 impl Body {
     /// The bytes, whatever they are.
     pub fn bytes(&self) -> &Bytes {
-        let (Body::Events(bytes) | Body::Lines(bytes) | Body::Signal(_, bytes)) = self;
+        let (Body::Events(bytes) | Body::Lines(bytes) | Body::Signal(_, bytes) | Body::Push(bytes)) =
+            self;
         bytes
     }
 }

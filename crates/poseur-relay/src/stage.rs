@@ -84,7 +84,7 @@ impl Stage {
                 );
                 replace(lines, tagged);
             }
-            Body::Signal(..) => {}
+            Body::Signal(..) | Body::Push(_) => {}
         }
         batch
     }

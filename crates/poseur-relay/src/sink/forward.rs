@@ -172,11 +172,12 @@ impl Connection {
         let events = match &batch.body {
             Body::Events(events) | Body::Signal(_, events) => events.clone(),
             Body::Lines(lines) => lines_to_events(lines, Timestamp::now()),
+            Body::Push(_) => return Err(io::Error::other("Vector's events are not converted yet")),
         };
         let (mut head, mut tail) = (Vec::new(), Vec::new());
         write_head(&batch.tag, events.len(), &mut head);
         let signal = match batch.body {
-            Body::Events(_) | Body::Lines(_) => 0,
+            Body::Events(_) | Body::Lines(_) | Body::Push(_) => 0,
             Body::Signal(signal, _) => signal,
         };
         let options = Options {
