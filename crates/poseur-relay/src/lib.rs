@@ -11,6 +11,7 @@
 //! So far: the Forward protocol of Fluentd and Fluent Bit, in and out ([`forward`], [`source::forward`],
 //! [`sink::forward`]), without TLS.
 
+pub mod admin;
 pub mod batch;
 pub mod config;
 pub mod convert;
@@ -20,3 +21,4 @@ pub mod serve;
 pub mod sink;
 pub mod source;
 pub mod stage;
+pub mod telemetry;

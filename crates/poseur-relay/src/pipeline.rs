@@ -62,6 +62,11 @@ impl Room {
         Taken(taken.expect("the semaphore is never closed"))
     }
 
+    /// Bytes there are.
+    pub fn size(&self) -> usize {
+        self.all as usize * 1024
+    }
+
     /// Bytes in use, to a kibibyte.
     pub fn used(&self) -> usize {
         (self.all as usize - self.free.available_permits()) * 1024
@@ -100,6 +105,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// From its parts.
     pub fn new(stage: Stage, room: Room, retry: Retry, sink: Box<dyn Sink>) -> Pipeline {
+        stage.meter().set_room(room.clone());
         Pipeline {
             stage,
             room,
@@ -134,23 +140,34 @@ impl Way {
     /// # Errors
     /// If it has not. Nothing is known then about what the downstream has of it.
     pub async fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
+        let (meter, began) = (self.pipeline.stage.meter(), Instant::now());
+        meter.received.add(batch.body.bytes().len() as u64);
         let batch = self.pipeline.stage.tag(batch, Timestamp::now());
         let Retry {
             first,
             longest,
             limit,
         } = self.pipeline.retry;
-        let (began, mut pause) = (Instant::now(), first);
+        let mut pause = first;
         loop {
             let reason = match self.lane.deliver(&batch).await {
-                Ok(()) => return Ok(()),
-                Err(Failure::Refused(reason)) => return Err(Undelivered::Refused(reason)),
+                Ok(()) => {
+                    meter.accepted(batch.body.bytes().len(), began.elapsed());
+                    return Ok(());
+                }
+                Err(Failure::Refused(reason)) => {
+                    meter.refused.add(1);
+                    return Err(Undelivered::Refused(reason));
+                }
                 Err(Failure::Unavailable(reason)) => reason,
             };
+            meter.failed(&reason);
             let pause_now = pause.mul_f64(1.0 - fraction() / 2.0);
             if began.elapsed() + pause_now > limit {
+                meter.given_up.add(1);
                 return Err(Undelivered::Unavailable(began.elapsed(), reason));
             }
+            meter.retries.add(1);
             sleep(pause_now).await;
             pause = (pause * 2).min(longest);
         }

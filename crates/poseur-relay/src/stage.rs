@@ -6,58 +6,77 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
-use poseur_tagger::{Counts, TagOptions, Tagged, Tagger};
+use poseur_tagger::{Counts, Observer, TagOptions, Tagged, Tagger};
 
 use crate::batch::{Batch, Body};
+use crate::telemetry::Meter;
 
 /// Tags batches. Taggers are reused: as many are made as batches are tagged at once.
 #[derive(Debug)]
 pub struct Stage {
     inner: Mutex<Inner>,
+    /// Counts what taggers have seen.
+    meter: Arc<Meter>,
+    log_matches: bool,
 }
 
 #[derive(Debug)]
 struct Inner {
     matcher: Arc<Matcher>,
     options: TagOptions,
+    /// Is told of this matcher's verdicts.
+    observer: Arc<dyn Observer>,
     /// Taggers of this matcher that nobody is using.
     chunks: Vec<ChunkTagger>,
     lines: Vec<Tagger>,
-    /// What taggers have seen.
-    counts: Counts,
-    /// Batches that could not be taken apart, and were passed on untouched.
-    opaque: u64,
 }
 
 impl Stage {
-    /// A stage for a matcher.
+    /// A stage for a matcher, on a meter of its own.
     pub fn new(matcher: Arc<Matcher>, options: TagOptions) -> Stage {
+        Stage::on(Arc::default(), matcher, options, false)
+    }
+
+    /// A stage that counts on a meter; with `log_matches`, there is a line in the log for each match.
+    pub fn on(
+        meter: Arc<Meter>,
+        matcher: Arc<Matcher>,
+        options: TagOptions,
+        log_matches: bool,
+    ) -> Stage {
         let inner = Inner {
+            observer: meter.observer(matcher.clone(), log_matches),
             matcher,
             options,
             chunks: Vec::new(),
             lines: Vec::new(),
-            counts: Counts::default(),
-            opaque: 0,
         };
         Stage {
             inner: Mutex::new(inner),
+            meter,
+            log_matches,
         }
+    }
+
+    /// What it counts on.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// From now on, tags by another matcher. Batches that are being tagged end as they began.
     pub fn replace(&self, matcher: Arc<Matcher>, options: TagOptions) {
+        let observer = self.meter.observer(matcher.clone(), self.log_matches);
         let mut inner = self.lock();
         inner.matcher = matcher;
         inner.options = options;
+        inner.observer = observer;
         inner.chunks.clear();
         inner.lines.clear();
     }
 
     /// What was seen so far, and how many batches could not be taken apart.
     pub fn counts(&self) -> (Counts, u64) {
-        let inner = self.lock();
-        (inner.counts, inner.opaque)
+        (self.meter.counts(), self.meter.opaque.get())
     }
 
     /// Tags a batch, as of `now`. Without a match it is the same memory.
@@ -66,19 +85,23 @@ impl Stage {
             Body::Events(events) => {
                 let tagged = self.with(
                     |inner| &mut inner.chunks,
-                    ChunkTagger::new,
+                    |matcher, options, observer| {
+                        ChunkTagger::new(matcher, options).with_observer(observer)
+                    },
                     ChunkTagger::counts,
                     |tagger| tagger.tag(events, now).map(changed),
                 );
                 match tagged {
                     Ok(tagged) => replace(events, tagged),
-                    Err(_) => self.lock().opaque += 1,
+                    Err(_) => self.meter.opaque.add(1),
                 }
             }
             Body::Lines(lines) => {
                 let tagged = self.with(
                     |inner| &mut inner.lines,
-                    Tagger::new,
+                    |matcher, options, observer| {
+                        Tagger::new(matcher, options).with_observer(observer)
+                    },
                     Tagger::counts,
                     |tagger| changed(tagger.tag(lines, now)),
                 );
@@ -93,20 +116,20 @@ impl Stage {
     fn with<T, U>(
         &self,
         idle: impl Fn(&mut Inner) -> &mut Vec<T>,
-        new: impl Fn(Arc<Matcher>, TagOptions) -> T,
+        new: impl Fn(Arc<Matcher>, TagOptions, Arc<dyn Observer>) -> T,
         counts: impl Fn(&T) -> &Counts,
         work: impl FnOnce(&mut T) -> U,
     ) -> U {
         let mut inner = self.lock();
         let matcher = inner.matcher.clone();
         let tagger = idle(&mut inner).pop();
-        let options = inner.options.clone();
+        let (options, observer) = (inner.options.clone(), inner.observer.clone());
         drop(inner);
-        let mut tagger = tagger.unwrap_or_else(|| new(matcher.clone(), options));
+        let mut tagger = tagger.unwrap_or_else(|| new(matcher.clone(), options, observer));
         let before = *counts(&tagger);
         let outcome = work(&mut tagger);
+        self.meter.add(counts(&tagger).since(&before));
         let mut inner = self.lock();
-        inner.counts += counts(&tagger).since(&before);
         // Rules may have changed meanwhile.
         if Arc::ptr_eq(&matcher, &inner.matcher) {
             idle(&mut inner).push(tagger);

@@ -4,6 +4,7 @@
 
 pub mod candidates;
 pub mod counts;
+pub mod finding;
 pub mod frames;
 pub mod json;
 pub mod msgpack;
@@ -14,5 +15,5 @@ pub mod tagger;
 
 pub use counts::Counts;
 pub use tag::{Style, TagOptions};
-pub use tagged::Tagged;
+pub use tagged::{Observer, Tagged};
 pub use tagger::{Lines, Rewrite, Tagger};

@@ -1,7 +1,9 @@
 //! The output: stretches of the input, with what was made in between.
 
+use std::fmt;
 use std::io::{self, IoSlice, Write};
 use std::ops::Range;
+use std::sync::Arc;
 
 use poseur_matcher::Verdict;
 use poseur_matcher::record::{Handle, Unreadable};
@@ -16,6 +18,13 @@ pub struct Output {
     pieces: Vec<Piece>,
     /// A record with its edits, for those who rewrite it.
     record: Vec<u8>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+/// Somebody who is told of every verdict that becomes a tag. Records without a match cost nothing more.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// A verdict, with its summary, of the matcher that the tagger was made for.
+    fn observe(&self, verdict: &Verdict);
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +41,13 @@ impl Output {
             edits: Edits::default(),
             pieces: Vec::new(),
             record: Vec::new(),
+            observer: None,
         }
+    }
+
+    /// From now on, tells of every verdict.
+    pub fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.observer = Some(observer);
     }
 
     /// Begins with another buffer.
@@ -53,6 +68,9 @@ impl Output {
         offset: usize,
         verdict: &Verdict,
     ) -> Result<(), Unreadable> {
+        if let Some(observer) = &self.observer {
+            observer.observe(verdict);
+        }
         splice(
             &mut self.splicer,
             &mut self.edits,
@@ -63,7 +81,7 @@ impl Output {
         )
     }
 
-    /// The same, with the tags of another splicer.
+    /// The same, with the tags of another splicer, after those of the first have proved too much. Nobody is told again.
     ///
     /// # Errors
     /// As [`Output::splice`].

@@ -14,7 +14,7 @@ use crate::json::document::{Document, Pool, trim};
 use crate::json::index::Index;
 use crate::splice::Splicer;
 use crate::tag::{TagOptions, TagWriter};
-use crate::tagged::{Output, Tagged};
+use crate::tagged::{Observer, Output, Tagged};
 
 /// Reads lines of JSON and decides about them; shared by tagging, hunting and explaining.
 #[derive(Debug)]
@@ -206,6 +206,13 @@ impl Tagger {
     /// Lets every record that the lines visit be rewritten.
     pub fn with_rewrite(mut self, rewrite: Box<dyn Rewrite>) -> Tagger {
         self.rewrite = Some(rewrite);
+        self
+    }
+
+    /// Tells an observer of every verdict, summary included.
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Tagger {
+        self.lines = self.lines.with_summary();
+        self.output.observe(observer);
         self
     }
 

@@ -15,7 +15,7 @@ use crate::counts::Counts;
 use crate::json::document::Pool;
 use crate::splice::Splicer;
 use crate::tag::{Style, TagOptions, TagWriter};
-use crate::tagged::{Output, Tagged};
+use crate::tagged::{Observer, Output, Tagged};
 
 /// Reads chunks of events and decides about their records.
 #[derive(Debug)]
@@ -48,6 +48,12 @@ impl Chunks {
             pool: Pool::default(),
             counts: Counts::default(),
         }
+    }
+
+    /// Fills in the verdicts' summaries.
+    pub fn with_summary(mut self) -> Chunks {
+        self.scratch = self.scratch.with_summary();
+        self
     }
 
     /// The matcher.
@@ -169,6 +175,13 @@ impl ChunkTagger {
             flat: splicer(flat),
             chunks: Chunks::new(matcher),
         }
+    }
+
+    /// Tells an observer of every verdict, summary included.
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> ChunkTagger {
+        self.chunks = self.chunks.with_summary();
+        self.output.observe(observer);
+        self
     }
 
     /// What was seen so far.

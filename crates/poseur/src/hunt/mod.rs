@@ -1,6 +1,5 @@
 //! `poseur hunt`: only the matches.
 
-mod finding;
 mod table;
 mod tally;
 mod write;
@@ -9,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use poseur_matcher::Matcher;
+use poseur_tagger::finding::Finding;
 use poseur_tagger::frames::Content;
 use poseur_tagger::{Counts, Lines};
 
@@ -21,7 +21,6 @@ use crate::pipeline::{self, LARGE, Turn, Worker};
 use crate::run::{self, Run};
 use crate::terminal::{self, Messages, Paint};
 
-pub use finding::Finding;
 use table::{Row, Table};
 use tally::Tally;
 use write::Csv;
@@ -177,15 +176,15 @@ impl Worker for HuntWorker {
         lines.read(bytes, clock.now(), &mut |hit| {
             line += memchr::memchr_iter(b'\n', &bytes[at..hit.line.start]).count() as u64;
             at = hit.line.start;
-            for finding in Finding::all(matcher, hit.verdict, *suppressed, file, line) {
+            for finding in Finding::all(matcher, hit.verdict, *suppressed) {
                 if finding.exception().is_none() {
                     tally.count(&finding);
                 }
                 match format {
                     HuntFormat::Table => rows.push(Row::new(&finding)),
-                    HuntFormat::Json => write::json(&finding, &mut text),
+                    HuntFormat::Json => write::json(&finding, file, line, &mut text),
                     HuntFormat::Csv => {
-                        if let Err(error) = csv.finding(&finding) {
+                        if let Err(error) = csv.finding(&finding, file, line) {
                             outcome = Err(error);
                         }
                     }

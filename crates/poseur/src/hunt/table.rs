@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use poseur_rule::model::Level;
+use poseur_tagger::finding::Finding;
 
-use super::finding::Finding;
 use crate::terminal::{Colour, Paint, cut, harmless, padding, width};
 
 /// So many rows decide about the widths.

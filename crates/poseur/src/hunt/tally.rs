@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use poseur_matcher::Matcher;
+use poseur_tagger::finding::Finding;
 
-use super::finding::Finding;
 use crate::terminal::{Colour, Paint, harmless, padding, width};
 
 /// More different domains or days than this are counted together: they are an attacker's to choose,

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::finding::Finding;
+use poseur_tagger::finding::Finding;
+
 use crate::json::{array, object, texts};
 
-/// Appends a finding as one line of JSON. The keys are always the same.
-pub fn json(finding: &Finding<'_>, out: &mut Vec<u8>) {
+/// Appends a finding in this line of a file, counted from 1, as one line of JSON. The keys are always the same.
+pub fn json(finding: &Finding<'_>, file: &str, line: u64, out: &mut Vec<u8>) {
     let rule = finding.rule();
     object(out, |o| {
         o.maybe("time", finding.time().as_deref());
@@ -26,8 +27,8 @@ pub fn json(finding: &Finding<'_>, out: &mut Vec<u8>) {
             });
         });
         o.maybe("where", finding.place().as_deref());
-        o.text("file", finding.file);
-        o.number("line", finding.line);
+        o.text("file", file);
+        o.number("line", line);
         object(o.key("context"), |o| {
             for (name, value) in finding.context() {
                 o.raw(name, &value);
@@ -76,8 +77,8 @@ impl Csv {
         Ok(self.0.write_record(COLUMNS)?)
     }
 
-    /// A finding.
-    pub fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+    /// A finding in this line of a file.
+    pub fn finding(&mut self, finding: &Finding<'_>, file: &str, line: u64) -> io::Result<()> {
         let rule = finding.rule();
         let on = finding
             .on()
@@ -91,8 +92,8 @@ impl Csv {
             finding.whom().join(", "),
             on.collect::<Vec<_>>().join("; "),
             finding.place().unwrap_or_default().into_owned(),
-            finding.file.to_owned(),
-            finding.line.to_string(),
+            file.to_owned(),
+            line.to_string(),
             finding
                 .exception()
                 .map_or_else(String::new, |exception| exception.id.clone()),

@@ -8,26 +8,25 @@ use poseur_matcher::Matcher;
 use poseur_matcher::verdict::{Match, Suppressed, Verdict};
 use poseur_rule::exception::Exception;
 use poseur_rule::model::Rule;
-use poseur_tagger::tag::keyword;
+
+use crate::tag::keyword;
 
 /// A match, or one that an exception suppressed.
+#[derive(Debug)]
 pub struct Finding<'a> {
     matcher: &'a Matcher,
     verdict: &'a Verdict,
     what: What<'a>,
-    /// The input it is in.
-    pub file: &'a str,
-    /// The line, from 1.
-    pub line: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum What<'a> {
     Match(&'a Match),
     Suppressed(&'a Suppressed),
 }
 
 /// What satisfied a rule.
+#[derive(Debug)]
 pub struct On<'a> {
     /// The field.
     pub field: Cow<'a, str>,
@@ -38,13 +37,12 @@ pub struct On<'a> {
 }
 
 impl<'a> Finding<'a> {
-    /// The findings of a verdict, in the order of the rules; the suppressed ones only if wanted.
+    /// The findings of a verdict, in the order of the rules; the suppressed ones only if wanted. Who, whom, when and
+    /// where are known only of verdicts with a summary.
     pub fn all(
         matcher: &'a Matcher,
         verdict: &'a Verdict,
         suppressed: bool,
-        file: &'a str,
-        line: u64,
     ) -> impl Iterator<Item = Finding<'a>> {
         let matches = verdict.matches.iter().map(What::Match);
         let suppressed = suppressed.then(|| verdict.suppressed.iter().map(What::Suppressed));
@@ -54,8 +52,6 @@ impl<'a> Finding<'a> {
                 matcher,
                 verdict,
                 what,
-                file,
-                line,
             })
     }
 

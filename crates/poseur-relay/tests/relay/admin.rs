@@ -1,0 +1,242 @@
+//! What an operator sees: health, metrics, the live page and its events.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poseur_relay::admin::{Admin, Config};
+use poseur_relay::stage::Stage;
+use poseur_relay::telemetry::Telemetry;
+use poseur_rule::pack;
+use poseur_tagger::TagOptions;
+use poseur_tests::tagging::{RULE_A, compile};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::peers::MATCHING;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An address that answers for this telemetry.
+async fn admin(telemetry: &Arc<Telemetry>) -> (SocketAddr, CancellationToken) {
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        insecure: false,
+    };
+    let admin = Admin::open(&config).await.unwrap();
+    let (address, stop) = (admin.address().unwrap(), CancellationToken::new());
+    tokio::spawn(admin.serve(telemetry.clone(), stop.clone()));
+    (address, stop)
+}
+
+/// The whole answer to a request.
+async fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let _ = timeout(LIMIT, read).await.expect("the answer ends");
+    String::from_utf8(answer).unwrap()
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n");
+    ask(address, &request).await
+}
+
+/// What comes on an open stream, until this is in it.
+async fn until(stream: &mut TcpStream, wanted: &str) -> String {
+    let mut all = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&all).contains(wanted) {
+            assert!(stream.read_buf(&mut all).await.unwrap() > 0, "it ended");
+        }
+    };
+    timeout(LIMIT, read).await.expect(wanted);
+    String::from_utf8(all).unwrap()
+}
+
+#[tokio::test]
+async fn every_path_answers() {
+    let telemetry = Arc::new(Telemetry::default());
+    let (address, _stop) = admin(&telemetry).await;
+    let page = get(address, "/").await;
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    for header in [
+        "content-type: text/html; charset=utf-8",
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'; script-src 'sha256-",
+    ] {
+        assert!(page.contains(&format!("\r\n{header}")), "{header}\n{page}");
+    }
+    assert!(page.ends_with("</html>\n"));
+    for (path, status) in [
+        ("/healthz", "200 OK"),
+        ("/metrics", "200 OK"),
+        // There is no pipeline.
+        ("/readyz", "503 Service Unavailable"),
+        ("/favicon.ico", "404 Not Found"),
+        ("/metrics/", "404 Not Found"),
+        ("/../metrics", "404 Not Found"),
+    ] {
+        let answer = get(address, path).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{path} {answer}"
+        );
+        assert!(answer.contains("\r\nx-content-type-options: nosniff\r\n"));
+    }
+    for (request, status) in [
+        (
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
+            "405",
+        ),
+        ("DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n", "405"),
+        // The browser of somebody here, on a page of somebody elsewhere.
+        ("GET /events HTTP/1.1\r\nHost: evil.example:9765\r\n", "421"),
+        ("GET /metrics HTTP/1.1\r\nHost: [::1]:9765\r\n", "200"),
+        ("nonsense\r\n", "400"),
+    ] {
+        let answer = ask(address, &format!("{request}Connection: close\r\n\r\n")).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{request}{answer}"
+        );
+    }
+    for path in ["/", "/metrics", "/events", "/healthz"] {
+        let head = format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let answer = ask(address, &head).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{path} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn matches_are_counted_and_told() {
+    let telemetry = Arc::new(Telemetry::default());
+    let (address, stop) = admin(&telemetry).await;
+    let meter = telemetry.meter("teams");
+    meter.set_listening(Some("tcp 127.0.0.1:1".into()));
+    let stage = Stage::on(
+        meter.clone(),
+        compile(pack::built_in(), Vec::new()),
+        TagOptions::default(),
+        false,
+    );
+    let batch = |lines: &str| poseur_relay::batch::Batch {
+        tag: Default::default(),
+        body: poseur_relay::batch::Body::Lines(lines.to_owned().into()),
+    };
+    let now = jiff::Timestamp::now();
+    stage.tag(batch(&format!("{MATCHING}\n{{\n{{}}\n")), now);
+
+    let mut events = TcpStream::connect(address).await.unwrap();
+    let request = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    events.write_all(request).await.unwrap();
+    // What happened before somebody looked on.
+    let told = until(&mut events, "event: matches\n").await;
+    assert!(
+        told.contains("\r\ncontent-type: text/event-stream\r\n"),
+        "{told}"
+    );
+    let told = told + &until(&mut events, "\n\n").await;
+    for part in [
+        "\"who\":\"helpdesk@fabrikam.example\"",
+        "\"pipeline\":\"teams\"",
+        "\"time\":\"2026-11-20T08:00:00\"",
+        "\"keyword\":\"helpdesk\"",
+        "\"suppressed\":null",
+        &format!("\"rule\":\"{RULE_A}\""),
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    // And what happens then.
+    stage.tag(batch(&MATCHING.replace("fabrikam", "<b>x")), now);
+    until(&mut events, "helpdesk@<b>x.example").await;
+    until(&mut events, "\"matches\":2,").await;
+
+    let metrics = get(address, "/metrics").await;
+    for line in [
+        &format!("poseur_matches_total{{pipeline=\"teams\",rule=\"{RULE_A}\"}} 2"),
+        "poseur_records_total{pipeline=\"teams\"} 4",
+        "poseur_matched_records_total{pipeline=\"teams\"} 2",
+    ] {
+        assert!(metrics.lines().any(|one| one == line), "{line}\n{metrics}");
+    }
+    // Who has seen the first match is told of the second only.
+    let id = told
+        .lines()
+        .find_map(|line| line.strip_prefix("id: "))
+        .unwrap();
+    for request in [
+        format!("GET /events?after={id} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        format!("GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {id}\r\n\r\n"),
+    ] {
+        let mut events = TcpStream::connect(address).await.unwrap();
+        events.write_all(request.as_bytes()).await.unwrap();
+        let told = until(&mut events, "helpdesk@<b>x.example").await;
+        assert!(!told.contains("fabrikam"), "{told}");
+    }
+    stop.cancel();
+    let mut rest = Vec::new();
+    let ended = timeout(LIMIT, events.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "who looks on is cut off at the end");
+}
+
+#[tokio::test]
+async fn readiness_says_what_is_missing() {
+    let telemetry = Arc::new(Telemetry::default());
+    let (address, _stop) = admin(&telemetry).await;
+    let (one, other) = (telemetry.meter("one"), telemetry.meter("other"));
+    one.set_listening(Some("here".into()));
+    let answer = get(address, "/readyz").await;
+    assert!(
+        answer.ends_with("\r\n\r\nother: the source does not listen\n"),
+        "{answer}"
+    );
+    other.set_listening(Some("there".into()));
+    assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200 "));
+    one.failed("127.0.0.1:1: connection refused");
+    let answer = get(address, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(
+        answer.ends_with("\none: the sink fails: 127.0.0.1:1: connection refused\n"),
+        "{answer}"
+    );
+    one.accepted(1, Duration::from_millis(1));
+    assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200 "));
+}
+
+/// Time is not waited for: it passes when nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn who_is_slow_is_cut_off() {
+    let telemetry = Arc::new(Telemetry::default());
+    let (address, _stop) = admin(&telemetry).await;
+    for begun in ["", "GET / HTTP/1.1\r\nHost: loc", "GET /"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn other_machines_are_let_in_only_if_told_so() {
+    let config = |listen: &str, insecure| Config {
+        listen: listen.parse().unwrap(),
+        insecure,
+    };
+    assert_eq!(config("127.0.0.1:9765", false).check(), Ok(()));
+    assert_eq!(config("[::1]:9765", false).check(), Ok(()));
+    assert_eq!(config("0.0.0.0:9765", true).check(), Ok(()));
+    let refused = config("0.0.0.0:9765", false).check().unwrap_err();
+    assert!(refused.contains("`insecure: true`"), "{refused}");
+}
