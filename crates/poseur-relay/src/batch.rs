@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::compression::Compression;
+
 /// What a source hands on at once, and what is acknowledged at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -9,6 +11,36 @@ pub struct Batch {
     pub tag: Bytes,
     /// The records.
     pub body: Body,
+    /// The body as it came, if it came compressed and nothing in it was changed.
+    pub packed: Option<Packed>,
+}
+
+impl Batch {
+    /// A batch that did not come compressed.
+    pub fn new(tag: Bytes, body: Body) -> Batch {
+        Batch {
+            tag,
+            body,
+            packed: None,
+        }
+    }
+
+    /// The body compressed like this: as it came, if it came so.
+    pub fn packed_as(&self, compression: Compression) -> Bytes {
+        match &self.packed {
+            Some(packed) if packed.compression == compression => packed.bytes.clone(),
+            _ => compression.pack(self.body.bytes()),
+        }
+    }
+}
+
+/// A compressed body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// How; never [`Compression::None`].
+    pub compression: Compression,
+    /// What it was compressed to.
+    pub bytes: Bytes,
 }
 
 /// Records as bytes, in the form that their source has them.
@@ -31,4 +63,17 @@ impl Body {
             self;
         bytes
     }
+}
+
+/// What a sink takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// [`Body::Events`] and [`Body::Signal`].
+    Events,
+    /// [`Body::Lines`].
+    Lines,
+    /// [`Body::Push`].
+    Push,
+    /// Whatever there is.
+    Any,
 }

@@ -15,6 +15,44 @@ use poseur_tagger::msgpack::document::Map;
 use poseur_tagger::msgpack::encode::encode;
 use poseur_tagger::msgpack::events::event;
 
+use crate::batch::{Batch, Body, Form};
+
+/// Why a batch has no form that a sink takes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotConvertible {
+    /// Metrics or traces.
+    #[error(
+        "metrics and traces have no form that this sink takes: use a sink of the source's kind"
+    )]
+    Signal,
+    /// Vector's events into other forms and back.
+    #[error("Vector's events are not converted yet: use a source and a sink of the same kind")]
+    NotYet,
+    /// Events that cannot be taken apart.
+    #[error("events that cannot be taken apart have no form that this sink takes")]
+    Opaque,
+}
+
+/// A batch in the form that a sink takes. Lines become events of this time.
+///
+/// # Errors
+/// If there is none.
+pub fn into(batch: Batch, form: Form, time: Timestamp) -> Result<Batch, NotConvertible> {
+    let body = match (&batch.body, form) {
+        (_, Form::Any)
+        | (Body::Events(_) | Body::Signal(..), Form::Events)
+        | (Body::Lines(_), Form::Lines)
+        | (Body::Push(_), Form::Push) => return Ok(batch),
+        (Body::Lines(lines), Form::Events) => Body::Events(lines_to_events(lines, time)),
+        (Body::Events(events), Form::Lines) => {
+            Body::Lines(events_to_lines(events).ok_or(NotConvertible::Opaque)?)
+        }
+        (Body::Signal(..), Form::Lines | Form::Push) => return Err(NotConvertible::Signal),
+        (Body::Push(_), _) | (_, Form::Push) => return Err(NotConvertible::NotYet),
+    };
+    Ok(Batch::new(batch.tag, body))
+}
+
 /// Lines as events of this time. A line that is no JSON object becomes the text `log` of a record, as a shipper has it that
 /// cannot parse a line: nothing is lost. Blank lines are.
 pub fn lines_to_events(lines: &[u8], time: Timestamp) -> Bytes {

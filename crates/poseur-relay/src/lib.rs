@@ -2,20 +2,22 @@
 //! accepted it.
 //!
 //! ```text
-//! source ──► Room (bytes) ──► Stage (tags) ──► Lane of a sink ──► accepted? ──► acknowledged
+//! net ──► Source ──► Room (bytes) ──► Stage (tags) ──► Form of the sink ──► Lane ──► accepted? ──► acknowledged
 //! ```
 //!
 //! It keeps nothing that a crash could lose: what is not acknowledged is still with its sender. Order is kept
 //! per connection of a source, because each has a [`sink::Lane`] of its own.
 //!
-//! So far: the Forward protocol of Fluentd and Fluent Bit, in and out ([`forward`], [`source::forward`],
-//! [`sink::forward`]), without TLS.
+//! A kind of source or sink is one file in [`source`] or [`sink`]: its configuration, and an implementation of
+//! [`source::Source`] or of [`sink::Sink`]. Connections are made and accepted in [`net`], whatever they speak.
 
 pub mod admin;
 pub mod batch;
+pub mod compression;
 pub mod config;
 pub mod convert;
 pub mod forward;
+pub mod net;
 pub mod pipeline;
 pub mod serve;
 pub mod sink;

@@ -1,14 +1,19 @@
 //! From a source to a sink: room, tags, delivery, retries.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 
 use crate::batch::Batch;
+use crate::convert;
+use crate::net::place::Peer;
 use crate::sink::{Failure, Lane, Sink};
+use crate::source::Ended;
 use crate::stage::Stage;
 
 /// How often and how long a delivery is tried.
@@ -97,35 +102,80 @@ pub struct Pipeline {
     pub stage: Stage,
     /// Memory for its batches.
     pub room: Room,
+    /// Where batches go, and how. It can be replaced while batches are on their way.
+    out: Mutex<Arc<Out>>,
+    /// Why connections ended early, the newest last.
+    ends: Mutex<VecDeque<String>>,
+}
+
+/// Where batches go, and how deliveries are tried again.
+#[derive(Debug)]
+pub struct Out {
+    /// The downstream.
+    pub sink: Box<dyn Sink>,
     /// How deliveries are tried again.
     pub retry: Retry,
-    sink: Box<dyn Sink>,
 }
+
+/// So many early ends are remembered.
+const ENDS: usize = 16;
 
 impl Pipeline {
     /// From its parts.
-    pub fn new(stage: Stage, room: Room, retry: Retry, sink: Box<dyn Sink>) -> Pipeline {
+    pub fn new(stage: Stage, room: Room, out: Out) -> Pipeline {
         stage.meter().set_room(room.clone());
         Pipeline {
             stage,
             room,
-            retry,
-            sink,
+            out: Mutex::new(Arc::new(out)),
+            ends: Mutex::default(),
         }
     }
 
     /// A way for batches that must stay in order.
     pub fn way(self: &Arc<Pipeline>) -> Way {
+        let out = self.out();
         Way {
-            lane: self.sink.lane(),
+            lane: out.sink.lane(),
+            out,
             pipeline: self.clone(),
         }
     }
+
+    /// From now on, batches go elsewhere. Those that are on their way end as they began.
+    pub fn redirect(&self, out: Out) {
+        *lock(&self.out) = Arc::new(out);
+    }
+
+    fn out(&self) -> Arc<Out> {
+        lock(&self.out).clone()
+    }
+
+    /// Notes why a connection ended early.
+    pub fn ended(&self, peer: &Peer, reason: &Ended) {
+        let meter = self.stage.meter();
+        meter.ended_early(reason.kind());
+        warn!(pipeline = &*meter.pipeline, %peer, "connection ended: {reason}");
+        let mut ends = lock(&self.ends);
+        ends.truncate(ENDS - 1);
+        ends.push_front(reason.to_string());
+    }
+
+    /// Why the last connections ended early, the newest first.
+    pub fn ends(&self) -> Vec<String> {
+        lock(&self.ends).iter().cloned().collect()
+    }
+}
+
+/// A thread that panicked has left nothing half done: what is behind these locks changes at once.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Delivers batches one after the other.
 pub struct Way {
     pipeline: Arc<Pipeline>,
+    out: Arc<Out>,
     lane: Box<dyn Lane>,
 }
 
@@ -142,12 +192,23 @@ impl Way {
     pub async fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
         let (meter, began) = (self.pipeline.stage.meter(), Instant::now());
         meter.received.add(batch.body.bytes().len() as u64);
-        let batch = self.pipeline.stage.tag(batch, Timestamp::now());
+        let out = self.pipeline.out();
+        if !Arc::ptr_eq(&out, &self.out) {
+            self.lane = out.sink.lane();
+            self.out = out;
+        }
+        let now = Timestamp::now();
+        let batch = self.pipeline.stage.tag(batch, now);
+        let batch = convert::into(batch, self.out.sink.form(), now);
+        let batch = batch.map_err(|error| {
+            meter.refused.add(1);
+            Undelivered::Refused(error.to_string())
+        })?;
         let Retry {
             first,
             longest,
             limit,
-        } = self.pipeline.retry;
+        } = self.out.retry;
         let mut pause = first;
         loop {
             let reason = match self.lane.deliver(&batch).await {

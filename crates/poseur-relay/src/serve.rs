@@ -1,221 +1,394 @@
-//! All pipelines of a configuration, from their start to their end.
+//! All pipelines of a configuration, from their start over every change to their end.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use poseur_setup::Sources;
+use poseur_matcher::Matcher;
 use poseur_setup::ready::{Notice, Ready, ready};
 use poseur_setup::watch::Watch;
 use poseur_tagger::TagOptions;
-use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config, secrets};
-use crate::pipeline::{Pipeline, Retry, Room};
-use crate::sink::Sink;
-use crate::sink::forward as forward_sink;
-use crate::source::forward as forward_source;
-use crate::source::listen::Stop;
+use crate::config::values::Secret;
+use crate::config::{self, Config};
+use crate::net::listen::{Door, Stop, serve};
+use crate::net::place::{Listener, Place};
+use crate::net::tls;
+use crate::pipeline::{Out, Pipeline, Room};
+use crate::source::{self, Entrance, Source};
 use crate::stage::Stage;
+use crate::telemetry::Telemetry;
 
 /// Files are looked at this often.
 const LOOKS: Duration = Duration::from_secs(1);
 
-/// Why nothing was started.
-#[derive(Debug, thiserror::Error)]
+/// Why nothing was started, or nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct StartError(pub Vec<String>);
 
 /// Pipelines at work.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Relay {
+    /// What it tells of itself.
+    pub telemetry: Arc<Telemetry>,
+    running: BTreeMap<String, Running>,
+    /// What accepts connections, of sources that are told to end, too. Whether all was well.
+    tasks: JoinSet<bool>,
+    /// What the pipelines were made of.
+    watches: Vec<Watch>,
+    /// The end of all that is still on its way.
+    now: CancellationToken,
+    /// The configuration's file.
+    file: Option<File>,
+}
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    watch: Watch,
+}
+
+/// A pipeline at work.
+#[derive(Debug)]
+struct Running {
+    pipeline: Arc<Pipeline>,
+    identity: Identity,
+    /// Kept for who takes over; `None` for standard input.
+    listener: Option<Listener>,
+    tls: Option<tls::Acceptor>,
     stop: Stop,
-    sources: JoinSet<()>,
-    /// What keeps rules as their files are; they end with `stop`.
-    watchers: JoinSet<()>,
-    /// Where each pipeline listens, by name.
-    pub listening: Vec<(String, std::net::SocketAddr)>,
+}
+
+/// While this is the same, connections need not be closed when the rest changes.
+#[derive(Debug, PartialEq)]
+struct Identity {
+    source: source::Config,
+    secrets: Vec<Vec<u8>>,
+    room: usize,
 }
 
 /// A pipeline that is ready but for its listener.
 struct Prepared {
     name: String,
-    sources: Sources,
+    matcher: Arc<Matcher>,
     options: TagOptions,
-    watch: Watch,
-    pipeline: Arc<Pipeline>,
-    listen: std::net::SocketAddr,
-    source: forward_source::Settings,
+    out: Out,
+    source: Arc<dyn Source>,
+    identity: Identity,
+    entrance: Entrance,
+    tls: Option<tls::Acceptor>,
+    watches: [Watch; 2],
+    notices: Vec<Notice>,
+}
+
+/// What a pipeline would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its name.
+    pub name: String,
+    /// Where its records come from, and where they go.
+    pub way: String,
+    /// What there is to tell.
+    pub notices: Vec<Notice>,
+}
+
+/// Makes everything ready but opens nothing.
+///
+/// # Errors
+/// With everything that is wrong with the file, rules, exceptions, secrets and certificates.
+pub fn check(path: &Path) -> Result<Vec<Checked>, StartError> {
+    let config = read(path)?;
+    let prepared = prepare_all(&config)?.into_iter();
+    let checked = prepared.map(|prepared| {
+        let config = &config.pipelines[&prepared.name];
+        Checked {
+            way: format!("{} → {}", config.source, config.sink),
+            name: prepared.name,
+            notices: prepared.notices,
+        }
+    });
+    Ok(checked.collect())
 }
 
 impl Relay {
+    /// Starts what a file says, and remembers it for [`Relay::keep_up`].
+    ///
+    /// # Errors
+    /// With everything that is wrong with the file and with what it names.
+    pub async fn open(path: &Path) -> Result<Relay, StartError> {
+        // Before it is read: what is written meanwhile is seen at the next look.
+        let watch = Watch::new(vec![path.to_owned()]);
+        let path = path.to_owned();
+        let mut relay = Relay::start(&read(&path)?).await?;
+        relay.file = Some(File { path, watch });
+        Ok(relay)
+    }
+
     /// Starts all pipelines, or none of them.
     ///
     /// # Errors
-    /// With everything that is wrong with rules, exceptions and secrets, or with the first address that cannot be
-    /// listened on.
+    /// With everything that is wrong with rules, exceptions, secrets, certificates and addresses.
     pub async fn start(config: &Config) -> Result<Relay, StartError> {
-        let mut prepared = Vec::new();
+        let mut relay = Relay::default();
+        relay.change(config).await?;
+        Ok(relay)
+    }
+
+    /// Where each pipeline listens, by name.
+    pub fn places(&self) -> BTreeMap<&str, Place> {
+        let running = self.running.iter();
+        let places = running.map(|(name, running)| {
+            let listener = running.listener.as_ref();
+            let place = listener.and_then(Listener::place);
+            (name.as_str(), place.unwrap_or(Place::Stdin))
+        });
+        places.collect()
+    }
+
+    /// The pipelines, by name.
+    pub fn pipelines(&self) -> impl Iterator<Item = &Arc<Pipeline>> {
+        self.running.values().map(|running| &running.pipeline)
+    }
+
+    /// Becomes what a configuration says, or stays as it is. Rules, exceptions, secrets and certificates are read
+    /// again. Connections stay open unless their own source is another now; then they end between two messages, and
+    /// nobody who connects meanwhile is turned away.
+    ///
+    /// # Errors
+    /// With everything that is wrong. Nothing has changed then.
+    pub async fn change(&mut self, config: &Config) -> Result<(), StartError> {
+        let copy = config.clone();
+        // Files are read, and rules compiled, beside the threads that serve connections.
+        let prepared = spawn_blocking(move || prepare_all(&copy)).await;
+        let prepared = prepared.map_err(|error| StartError(vec![error.to_string()]))??;
         let mut wrong = Vec::new();
-        for (name, pipeline) in &config.pipelines {
-            match prepare(name, pipeline) {
-                Ok(one) => prepared.push(one),
-                Err(errors) => wrong.extend(errors.iter().map(|error| format!("{name}: {error}"))),
-            }
-        }
         let mut listeners = Vec::new();
         for one in &prepared {
-            match TcpListener::bind(one.listen).await {
+            match self.listener(one).await {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
-                    let (name, listen) = (&one.name, one.listen);
-                    wrong.push(format!("{name}: cannot listen on {listen}: {error}"));
+                    let (name, place) = (&one.name, &one.entrance.place);
+                    wrong.push(format!("{name}: cannot listen on {place}: {error}"));
                 }
             }
         }
         if !wrong.is_empty() {
             return Err(StartError(wrong));
         }
-        let mut relay = Relay {
-            stop: Stop::default(),
-            sources: JoinSet::new(),
-            watchers: JoinSet::new(),
-            listening: Vec::new(),
-        };
-        for (one, listener) in prepared.into_iter().zip(listeners) {
-            relay.begin(one, listener);
+        // From here on nothing waits, and nothing fails.
+        let mut before = std::mem::take(&mut self.running);
+        self.watches.clear();
+        for (mut one, listener) in prepared.into_iter().zip(listeners) {
+            tell(&one.name, std::mem::take(&mut one.notices));
+            self.watches.extend(one.watches.clone());
+            match (before.remove(&one.name), listener) {
+                (Some(running), None) => self.keep(running, one),
+                (old, listener) => {
+                    old.inspect(|old| old.stop.soon.cancel());
+                    self.begin(one, listener.flatten());
+                }
+            }
         }
-        Ok(relay)
+        self.telemetry
+            .retain(|name| self.running.contains_key(name));
+        for (name, old) in before {
+            info!(
+                pipeline = name,
+                "is no longer in the configuration: it ends"
+            );
+            old.stop.soon.cancel();
+        }
+        Ok(())
     }
 
-    fn begin(&mut self, prepared: Prepared, listener: TcpListener) {
+    /// What a pipeline is to listen with; `None` if it goes on as it is.
+    async fn listener(&self, prepared: &Prepared) -> std::io::Result<Option<Option<Listener>>> {
+        let place = &prepared.entrance.place;
+        let same = self.running.get(&prepared.name).is_some_and(|running| {
+            // Nobody can be asked to send standard input again.
+            let is_stdin = *place == Place::Stdin && running.listener.is_none();
+            running.identity == prepared.identity || is_stdin
+        });
+        if same {
+            return Ok(None);
+        }
+        let holder = self
+            .running
+            .values()
+            .find(|running| running.identity.source.entrance().place == *place);
+        Ok(Some(match holder.map(|holder| &holder.listener) {
+            Some(listener) => listener.as_ref().map(Listener::again).transpose()?,
+            None => Listener::open(place).await?,
+        }))
+    }
+
+    /// A pipeline whose source stays, and so do its connections.
+    fn keep(&mut self, running: Running, prepared: Prepared) {
         let Prepared {
             name,
-            sources,
+            matcher,
             options,
-            watch,
-            pipeline,
-            listen,
-            source,
+            out,
+            tls,
+            ..
         } = prepared;
-        let listen = listener.local_addr().unwrap_or(listen);
-        info!(pipeline = name, %listen, "listening");
-        self.listening.push((name.clone(), listen));
-        let keep = keep_up(name.clone(), sources, options, watch, pipeline.clone());
-        let stop = self.stop.soon.clone();
-        self.watchers.spawn(async move {
-            stop.run_until_cancelled(keep).await;
-        });
-        let ended = move |peer, reason: forward_source::Ended| {
-            warn!(pipeline = name, %peer, "connection ended: {reason}");
-        };
-        self.sources.spawn(forward_source::serve(
-            listener,
+        running.pipeline.stage.replace(matcher, options);
+        running.pipeline.redirect(out);
+        if let (Some(running), Some(fresh)) = (&running.tls, &tls) {
+            running.become_like(fresh);
+        }
+        self.running.insert(name, running);
+    }
+
+    fn begin(&mut self, prepared: Prepared, listener: Option<Listener>) {
+        let Prepared {
+            name,
+            matcher,
+            options,
+            out,
             source,
+            identity,
+            entrance,
+            tls,
+            ..
+        } = prepared;
+        let place = listener.as_ref().and_then(Listener::place);
+        let place = place.unwrap_or(entrance.place);
+        info!(pipeline = name, %place, "listening");
+        let meter = self.telemetry.meter(&name);
+        meter.set_listening(Some(place.to_string()));
+        let stage = Stage::on(meter, matcher, options, false);
+        let pipeline = Pipeline::new(stage, Room::new(identity.room), out);
+        let pipeline = Arc::new(pipeline);
+        let stop = Stop {
+            soon: CancellationToken::new(),
+            now: self.now.clone(),
+        };
+        // Without a second one it works as well, and a change of its source means a moment without a listener.
+        let kept = listener.as_ref().and_then(|listener| listener.again().ok());
+        let door = Door {
+            listener,
+            tls: tls.clone(),
+            limits: entrance.limits,
+        };
+        self.tasks
+            .spawn(serve(door, source, pipeline.clone(), stop.clone()));
+        let running = Running {
             pipeline,
-            self.stop.clone(),
-            ended,
-        ));
+            identity,
+            listener: kept,
+            tls,
+            stop,
+        };
+        self.running.insert(name, running);
+    }
+
+    /// Reads the configuration again whenever it is asked to, and whenever a file has changed that it is made of. What
+    /// is wrong leaves everything as it is. Returns when all sources have ended by themselves, as standard input does;
+    /// whether all was well with them.
+    pub async fn keep_up(&mut self, asked: &mut mpsc::Receiver<()>) -> bool {
+        let mut looks = interval(LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut well = true;
+        loop {
+            let changed = tokio::select! {
+                Some(()) = asked.recv() => true,
+                _ = looks.tick() => self.has_changed().await,
+                Some(ended) = self.tasks.join_next() => {
+                    well &= ended.unwrap_or(false);
+                    if self.tasks.is_empty() {
+                        return well;
+                    }
+                    false
+                }
+            };
+            if changed {
+                self.read_again().await;
+            }
+        }
+    }
+
+    /// Whether a file has changed that all this is made of.
+    async fn has_changed(&mut self) -> bool {
+        let mut watches = std::mem::take(&mut self.watches);
+        let mut file = self.file.take();
+        // File systems may be slow.
+        let look = spawn_blocking(move || {
+            let mut changed = file.as_mut().is_some_and(|file| file.watch.has_changed());
+            // All of them: each remembers what it has seen.
+            for watch in &mut watches {
+                changed |= watch.has_changed();
+            }
+            (watches, file, changed)
+        });
+        let Ok((watches, file, changed)) = look.await else {
+            return false;
+        };
+        (self.watches, self.file) = (watches, file);
+        changed
+    }
+
+    async fn read_again(&mut self) {
+        let Some(file) = &self.file else { return };
+        let config = read(&file.path);
+        let outcome = match &config {
+            Ok(config) => self.change(config).await,
+            Err(errors) => Err(errors.clone()),
+        };
+        match &outcome {
+            Ok(()) => info!("configuration, rules, exceptions and certificates were read again"),
+            Err(errors) => {
+                for error in &errors.0 {
+                    error!("{error}");
+                }
+                error!("nothing was changed: the old configuration, rules and certificates stay in force");
+                // Whoever mends a file that only the new configuration names should not have to say so.
+                let named = config.iter().flat_map(|config| config.pipelines.values());
+                let named = named.flat_map(named_files).collect();
+                self.watches.push(Watch::new(named));
+            }
+        }
+        let outcome = outcome.map_err(|errors| errors.to_string());
+        self.telemetry.reloaded("configuration", outcome);
     }
 
     /// Takes nothing new, and waits so long for what is on its way. Returns whether all of it was delivered; what was
     /// not has no acknowledgement, and is still with its sender.
     pub async fn stop(mut self, limit: Duration) -> bool {
-        self.stop.soon.cancel();
+        for running in self.running.values() {
+            running.stop.soon.cancel();
+        }
         let drained = timeout(limit, async {
-            while self.sources.join_next().await.is_some() {}
+            while self.tasks.join_next().await.is_some() {}
         });
         let drained = drained.await.is_ok();
-        self.stop.now.cancel();
-        while self.sources.join_next().await.is_some() {}
+        self.now.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        for place in self.places().into_values() {
+            if let Place::Unix(path) = place {
+                let _ = std::fs::remove_file(path);
+            }
+        }
         drained
     }
 }
 
-/// Everything that can be wrong before a connection is made.
-fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<String>> {
-    let mut wrong = Vec::new();
-    let mut or_wrong = |secrets: Result<_, String>| secrets.map_err(|error| wrong.push(error)).ok();
-    let config::Source::Forward(source) = &pipeline.source;
-    let incoming = or_wrong(secrets(source.shared_key.as_ref(), &source.users));
-    let config::Sink::Forward(sink) = &pipeline.sink;
-    let user: Vec<config::User> = sink.user.iter().cloned().collect();
-    let outgoing = or_wrong(secrets(sink.shared_key.as_ref(), &user));
-    let sources = sources(pipeline);
-    let ready = ready(&sources, Timestamp::now());
-    let ready = ready.map_err(|errors| wrong.extend(errors.iter().map(ToString::to_string)));
-    let (Some(incoming), Some(outgoing), Ok(ready)) = (incoming, outgoing, ready) else {
-        return Err(wrong);
-    };
-    let Ready {
-        matcher,
-        watch,
-        notices,
-    } = ready;
-    tell(name, notices);
-    let options = TagOptions {
-        style: pipeline.style.into(),
-        key: pipeline.key.clone(),
-    };
-    let out: Box<dyn Sink> = Box::new(forward_sink::Forward::new(forward_sink::Settings {
-        connect: sink.connect.clone(),
-        secrets: outgoing,
-        hostname: hostname(sink.hostname.as_ref()),
-        connect_timeout: sink.connect_timeout.0,
-        ack_timeout: sink.ack_timeout.0,
-    }));
-    let retry = Retry {
-        first: pipeline.retry.first.0,
-        longest: pipeline.retry.longest.0,
-        limit: pipeline.retry.limit.0,
-    };
-    let stage = Stage::new(Arc::new(matcher), options.clone());
-    Ok(Prepared {
-        name: name.to_owned(),
-        sources,
-        options,
-        watch,
-        pipeline: Arc::new(Pipeline::new(stage, Room::new(pipeline.room.0), retry, out)),
-        listen: source.listen,
-        source: forward_source::Settings {
-            secrets: incoming,
-            hostname: hostname(source.hostname.as_ref()),
-            largest: source.largest.0,
-            connections: source.connections,
-            idle: source.idle.0,
-            patience: source.patience.0,
-        },
-    })
+fn read(path: &Path) -> Result<Config, StartError> {
+    Config::read(path)
+        .map_err(|errors| StartError(errors.iter().map(ToString::to_string).collect()))
 }
 
-/// Where rules and exceptions are.
-fn sources(pipeline: &config::Pipeline) -> Sources {
-    let (built_in, rules) = pipeline
-        .rules
-        .iter()
-        .cloned()
-        .partition::<Vec<_>, _>(|path| path.as_os_str() == "builtin");
-    Sources {
-        rules,
-        with_built_in: !built_in.is_empty(),
-        exceptions: pipeline.exceptions.clone(),
-        schema: pipeline.schema.clone(),
-        ..Sources::default()
-    }
-}
-
-/// The name in a handshake. Two sides must not have the same one, so each stage has one of its own.
-fn hostname(given: Option<&String>) -> String {
-    given.cloned().unwrap_or_else(|| {
-        let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-        match name.trim() {
-            "" => "poseur".to_owned(),
-            name => format!("poseur.{name}"),
-        }
-    })
+fn named_files(pipeline: &config::Pipeline) -> Vec<PathBuf> {
+    let rules = pipeline.rules.iter().chain(&pipeline.exceptions);
+    rules.cloned().chain(pipeline.files()).collect()
 }
 
 fn tell(pipeline: &str, notices: Vec<Notice>) {
@@ -228,51 +401,62 @@ fn tell(pipeline: &str, notices: Vec<Notice>) {
     }
 }
 
-/// Reads rules and exceptions again whenever their files change. What is wrong with them leaves everything as it is.
-async fn keep_up(
-    name: String,
-    sources: Sources,
-    options: TagOptions,
-    mut watch: Watch,
-    pipeline: Arc<Pipeline>,
-) {
-    let mut looks = interval(LOOKS);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        let sources = sources.clone();
-        // Files are read, and rules compiled, beside the threads that serve connections.
-        let look = spawn_blocking(move || {
-            let changed = watch.has_changed();
-            let fresh = changed.then(|| ready(&sources, Timestamp::now()));
-            (watch, fresh)
-        });
-        let Ok((old, fresh)) = look.await else { return };
-        watch = old;
-        match fresh {
-            None => {}
-            Some(Ok(Ready {
-                matcher,
-                watch: new,
-                notices,
-            })) => {
-                pipeline.stage.replace(Arc::new(matcher), options.clone());
-                watch = new;
-                info!(
-                    pipeline = name,
-                    "rules and exceptions have changed and were read again"
-                );
-                tell(&name, notices);
-            }
-            Some(Err(errors)) => {
-                for error in errors {
-                    error!(pipeline = name, "{error}");
-                }
-                error!(
-                    pipeline = name,
-                    "the changed rules or exceptions are not used: the old ones stay in force"
-                );
-            }
+fn prepare_all(config: &Config) -> Result<Vec<Prepared>, StartError> {
+    let (mut prepared, mut wrong) = (Vec::new(), Vec::new());
+    for (name, pipeline) in &config.pipelines {
+        match prepare(name, pipeline) {
+            Ok(one) => prepared.push(one),
+            Err(errors) => wrong.extend(errors.iter().map(|error| format!("{name}: {error}"))),
         }
     }
+    match wrong.is_empty() {
+        true => Ok(prepared),
+        false => Err(StartError(wrong)),
+    }
+}
+
+/// Everything that can be wrong before a connection is made.
+fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<String>> {
+    let mut wrong = Vec::new();
+    let entrance = pipeline.source.entrance();
+    // Before they are read: what is written meanwhile is seen at the next look.
+    let files = Watch::new(pipeline.files());
+    let secrets = pipeline.source.secrets().into_iter();
+    let secrets = secrets.filter_map(|secret| Secret::read(secret).ok());
+    let identity = Identity {
+        source: pipeline.source.clone(),
+        secrets: secrets.collect(),
+        room: pipeline.room.0,
+    };
+    let source = pipeline.source.source();
+    let source = source.map_err(|error| wrong.push(error)).ok();
+    let tls = entrance.tls.as_ref();
+    let tls = tls.map(|tls| tls::Acceptor::new(tls, entrance.protocols));
+    let tls = tls.transpose().map_err(|error| wrong.push(error)).ok();
+    let sink = pipeline.sink.sink().map_err(|error| wrong.push(error)).ok();
+    let ready = ready(&pipeline.sources(), Timestamp::now());
+    let ready = ready.map_err(|errors| wrong.extend(errors.iter().map(ToString::to_string)));
+    let (Some(source), Some(tls), Some(sink), Ok(ready)) = (source, tls, sink, ready) else {
+        return Err(wrong);
+    };
+    let Ready {
+        matcher,
+        watch,
+        notices,
+    } = ready;
+    Ok(Prepared {
+        name: name.to_owned(),
+        matcher: Arc::new(matcher),
+        options: pipeline.options(),
+        out: Out {
+            sink,
+            retry: pipeline.retry(),
+        },
+        source,
+        identity,
+        entrance,
+        tls,
+        watches: [files, watch],
+        notices,
+    })
 }

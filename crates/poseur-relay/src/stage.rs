@@ -92,7 +92,11 @@ impl Stage {
                     |tagger| tagger.tag(events, now).map(changed),
                 );
                 match tagged {
-                    Ok(tagged) => replace(events, tagged),
+                    Ok(Some(tagged)) => {
+                        *events = tagged;
+                        batch.packed = None;
+                    }
+                    Ok(None) => {}
                     Err(_) => self.meter.opaque.add(1),
                 }
             }
@@ -105,7 +109,10 @@ impl Stage {
                     Tagger::counts,
                     |tagger| changed(tagger.tag(lines, now)),
                 );
-                replace(lines, tagged);
+                if let Some(tagged) = tagged {
+                    *lines = tagged;
+                    batch.packed = None;
+                }
             }
             Body::Signal(..) | Body::Push(_) => {}
         }
@@ -146,10 +153,4 @@ impl Stage {
 /// What is to take the place of the input, if anything.
 fn changed(tagged: Tagged<'_>) -> Option<Bytes> {
     (!tagged.is_unchanged()).then(|| Bytes::from(tagged.to_vec()))
-}
-
-fn replace(bytes: &mut Bytes, tagged: Option<Bytes>) {
-    if let Some(tagged) = tagged {
-        *bytes = tagged;
-    }
 }

@@ -338,6 +338,11 @@ pub struct Check {
     #[arg(short, long, value_enum, default_value_t)]
     pub format: Format,
 
+    /// Check a configuration of `serve` instead, with everything it names
+    #[cfg(feature = "serve")]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["rules", "exceptions", "schema", "verbose", "format"])]
+    pub config: Option<std::path::PathBuf>,
+
     /// Rules
     #[command(flatten)]
     pub sources: Sources,

@@ -24,6 +24,10 @@ use crate::words;
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &args::Check) -> Result<(), Error> {
+    #[cfg(feature = "serve")]
+    if let Some(path) = &args.config {
+        return crate::serve::check(path);
+    }
     let now = Clock::new(&args.sources).now();
     let mut loaded = poseur_setup::load(&(&args.sources).into());
     let matcher = loaded.compile(&args.sources.schema);

@@ -45,6 +45,9 @@ pub enum Error {
     /// A configuration, or what it names, is wrong. Nothing was started.
     #[error("{} error(s) in the configuration", .0.len())]
     Config(Vec<String>),
+    /// Records were taken that nobody has accepted: told already.
+    #[error("some records were not delivered")]
+    Undelivered,
     /// The system does not give what is needed to run.
     #[error("cannot be started: {0}")]
     Runtime(io::Error),

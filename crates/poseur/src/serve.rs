@@ -1,17 +1,20 @@
 //! `poseur serve`: the pipelines of a configuration, until a signal ends them.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use poseur_relay::config::Config;
-use poseur_relay::serve::Relay;
+use poseur_relay::serve::{Checked, Relay, StartError};
+use poseur_setup::ready::Notice;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::error::Error;
+use crate::output;
+use crate::terminal::{Colour, Paint, harmless};
 
 /// How to run, beside the configuration.
 #[derive(Debug, Clone, Args)]
@@ -44,22 +47,60 @@ pub enum LogFormat {
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &Serve) -> Result<(), Error> {
-    let config = Config::read(&args.config)
-        .map_err(|errors| Error::Config(errors.iter().map(ToString::to_string).collect()))?;
     log(args.log);
     let mut builder = runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().build().map_err(Error::Runtime)?;
-    runtime.block_on(serve(&config, Duration::from_secs(args.drain)))
+    let drain = Duration::from_secs(args.drain);
+    let outcome = runtime.block_on(serve(&args.config, drain));
+    // A thread may still be waiting for standard input; nobody needs what it would get.
+    runtime.shutdown_background();
+    outcome
 }
 
-async fn serve(config: &Config, drain: Duration) -> Result<(), Error> {
+/// Says what a configuration would do.
+///
+/// # Errors
+/// With everything that is wrong with it, and with what it names.
+pub fn check(path: &Path) -> Result<(), Error> {
+    let checked =
+        poseur_relay::serve::check(path).map_err(|StartError(errors)| Error::Config(errors))?;
+    let paint = Paint::stdout();
+    let mut out = Vec::new();
+    for Checked { name, way, notices } in checked {
+        let name = paint.of(Colour::Bold, harmless(&name).into_owned());
+        out.extend_from_slice(format!("{name}: {way}\n").as_bytes());
+        for notice in notices {
+            let line = match notice {
+                Notice::Info(text) => format!("  {text}\n"),
+                Notice::Warning(text) => format!("  warning: {text}\n"),
+                Notice::Error(text) => format!("  error: {text}\n"),
+            };
+            out.extend_from_slice(line.as_bytes());
+        }
+    }
+    output::print(&out)
+}
+
+async fn serve(path: &Path, drain: Duration) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let relay = Relay::start(config).await;
-    let relay = relay.map_err(|error| Error::Config(error.0))?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(Error::Runtime)?;
+    let (ask, mut asked) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // One that waits already is as good as two.
+            let _ = ask.try_send(());
+        }
+    });
+    let relay = Relay::open(path).await;
+    let mut relay = relay.map_err(|error| Error::Config(error.0))?;
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
+        well = relay.keep_up(&mut asked) => {
+            info!("all sources have ended");
+            return if well { Ok(()) } else { Err(Error::Undelivered) };
+        }
     };
     info!("{name}: nothing new is taken; waiting up to {drain:?} for what is on its way");
     match relay.stop(drain).await {

@@ -129,8 +129,8 @@ pub fn read_ack(bytes: &[u8]) -> Result<&[u8], Wrong> {
 mod tests {
     use rmpv::Value;
 
-    use super::super::compression::Compression;
     use super::*;
+    use crate::compression::Compression;
 
     fn bytes(value: &Value) -> Vec<u8> {
         let mut out = Vec::new();

@@ -5,7 +5,6 @@
 
 pub mod chunk;
 pub mod codec;
-pub mod compression;
 pub mod handshake;
 pub mod options;
 pub mod read;

@@ -2,8 +2,8 @@
 
 use poseur_tagger::msgpack::head::HeadKind;
 
-use super::compression::Compression;
 use super::read::{Reader, Wrong};
+use crate::compression::Compression;
 
 /// What a sender says about a chunk. Members that are not known are dropped: they are about the way between
 /// two neighbours, and we are one of them.

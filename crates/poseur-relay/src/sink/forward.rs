@@ -10,57 +10,127 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_util::codec::Decoder;
 
 use super::{Failure, Lane, Sink};
-use crate::batch::{Batch, Body};
-use crate::convert::lines_to_events;
+use crate::batch::{Batch, Body, Form, Packed};
+use crate::compression::Compression;
+use crate::config::Say;
+use crate::config::values::{Secret, Span, User, hostname, secrets};
 use crate::forward::chunk::{read_ack, write_head};
 use crate::forward::codec::Messages;
 use crate::forward::handshake::{Helo, Ping, Pong, Secrets};
 use crate::forward::options::Options;
+use crate::net::connect::{Connector, within};
+use crate::net::{Stream, tls};
 
 /// An answer of a receiver is small.
 const LARGEST_ANSWER: usize = 64 << 10;
 
-/// How to reach the downstream.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// `host:port` of each receiver. The first that can be reached is used; the next one if it fails.
+/// A receiver that speaks the Forward protocol.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `host:port` of each receiver, or the path of a Unix socket. The first that can be reached is used; the
+    /// next one if it fails.
+    #[schemars(length(min = 1))]
     pub connect: Vec<String>,
-    /// For the handshake; without it none is expected.
-    pub secrets: Option<Secrets>,
-    /// Our name in the handshake.
-    pub hostname: String,
-    /// How long a connection and a handshake may take.
-    pub connect_timeout: Duration,
+    /// Speaks TLS.
+    pub tls: Option<tls::Client>,
+    /// The key that receivers ask for.
+    pub shared_key: Option<Secret>,
+    /// The name and password that receivers ask for.
+    pub user: Option<User>,
+    /// Our name in the handshake; the machine's, if it is not given.
+    pub hostname: Option<String>,
+    /// The tag of records whose source gives them none.
+    #[serde(default = "tag")]
+    pub tag: String,
+    /// How chunks are compressed. What comes with gzip and is not changed goes on as it came.
+    #[serde(default)]
+    pub compress: Compression,
+    /// How long connecting may take, with its handshakes.
+    #[serde(default = "connect_timeout")]
+    pub connect_timeout: Span,
     /// How long an acknowledgement may take.
-    pub ack_timeout: Duration,
+    #[serde(default = "ack_timeout")]
+    pub ack_timeout: Span,
+}
+
+fn tag() -> String {
+    "poseur".to_owned()
+}
+
+fn connect_timeout() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+fn ack_timeout() -> Span {
+    Span(Duration::from_secs(60))
+}
+
+impl Config {
+    pub(super) fn check(&self, say: &mut Say<'_>) {
+        if self.connect.is_empty() {
+            say("sink.connect", "at least one `host:port` is needed");
+        }
+        if self.shared_key.is_none() && self.user.is_some() {
+            say(
+                "sink.user",
+                "the protocol asks for users only beside a `shared_key`",
+            );
+        }
+    }
+
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        let password = self.user.iter().map(|user| &user.password);
+        self.shared_key.iter().chain(password).collect()
+    }
+
+    pub(super) fn sink(&self) -> Result<Forward, String> {
+        let user: Vec<User> = self.user.iter().cloned().collect();
+        let tls = self.tls.as_ref();
+        let tls = tls.map(|tls| tls::Connector::new(tls, &[])).transpose()?;
+        Ok(Forward(Arc::new(Settings {
+            connector: Connector {
+                receivers: self.connect.clone(),
+                tls,
+                limit: self.connect_timeout.0,
+            },
+            secrets: secrets(self.shared_key.as_ref(), &user)?,
+            hostname: hostname(self.hostname.as_ref()),
+            tag: Bytes::from(self.tag.clone()),
+            compress: self.compress,
+            ack_timeout: self.ack_timeout.0,
+        })))
+    }
+}
+
+#[derive(Debug)]
+struct Settings {
+    connector: Connector,
+    secrets: Option<Secrets>,
+    hostname: String,
+    tag: Bytes,
+    compress: Compression,
+    ack_timeout: Duration,
 }
 
 /// The downstream.
 #[derive(Debug)]
-pub struct Forward {
-    settings: Arc<Settings>,
-}
-
-impl Forward {
-    /// By its settings. Nothing is connected yet.
-    pub fn new(settings: Settings) -> Forward {
-        Forward {
-            settings: Arc::new(settings),
-        }
-    }
-}
+pub struct Forward(Arc<Settings>);
 
 impl Sink for Forward {
+    fn form(&self) -> Form {
+        Form::Events
+    }
+
     fn lane(&self) -> Box<dyn Lane> {
         Box::new(ForwardLane {
-            settings: self.settings.clone(),
+            settings: self.0.clone(),
             connection: None,
             receiver: 0,
         })
@@ -75,7 +145,7 @@ struct ForwardLane {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     buffer: BytesMut,
     messages: Messages,
 }
@@ -92,15 +162,11 @@ impl Lane for ForwardLane {
         outcome.map_err(|error| {
             Failure::Unavailable(format!(
                 "{}: {error}",
-                self.settings.receiver(self.receiver.wrapping_sub(1))
+                self.settings
+                    .connector
+                    .receiver(self.receiver.wrapping_sub(1))
             ))
         })
-    }
-}
-
-impl Settings {
-    fn receiver(&self, number: usize) -> &str {
-        &self.connect[number % self.connect.len()]
     }
 }
 
@@ -110,36 +176,20 @@ impl ForwardLane {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
-                let address = settings.receiver(self.receiver);
-                let connect = Connection::new(address, &settings);
-                let connected = within(settings.connect_timeout, "connecting", connect).await?;
+                let connect = Connection::new(self.receiver, &settings);
+                let limit = settings.connector.limit;
+                let connected = within(limit, "connecting", connect).await?;
                 none.insert(connected)
             }
         };
-        let send = connection.send(batch);
+        let send = connection.send(batch, &settings);
         within(settings.ack_timeout, "the acknowledgement", send).await
     }
 }
 
-/// An error instead of an endless wait.
-async fn within<T>(
-    limit: Duration,
-    what: &str,
-    work: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    match timeout(limit, work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("{what} took longer than {limit:?}"),
-        )),
-    }
-}
-
 impl Connection {
-    async fn new(address: &str, settings: &Settings) -> io::Result<Connection> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+    async fn new(receiver: usize, settings: &Settings) -> io::Result<Connection> {
+        let stream = settings.connector.connect(receiver).await?;
         let mut connection = Connection {
             stream,
             buffer: BytesMut::new(),
@@ -165,23 +215,30 @@ impl Connection {
     }
 
     /// Sends a batch and waits for its acknowledgement.
-    async fn send(&mut self, batch: &Batch) -> io::Result<()> {
+    async fn send(&mut self, batch: &Batch, settings: &Settings) -> io::Result<()> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(io::Error::other)?;
         let id = STANDARD.encode(id);
-        let events = match &batch.body {
-            Body::Events(events) | Body::Signal(_, events) => events.clone(),
-            Body::Lines(lines) => lines_to_events(lines, Timestamp::now()),
-            Body::Push(_) => return Err(io::Error::other("Vector's events are not converted yet")),
+        // Every receiver of the protocol understands gzip.
+        let compression = match &batch.packed {
+            Some(Packed { compression, .. }) if *compression == Compression::Gzip => *compression,
+            _ => settings.compress,
         };
+        let events = batch.packed_as(compression);
         let (mut head, mut tail) = (Vec::new(), Vec::new());
-        write_head(&batch.tag, events.len(), &mut head);
+        let tag = if batch.tag.is_empty() {
+            &settings.tag
+        } else {
+            &batch.tag
+        };
+        write_head(tag, events.len(), &mut head);
         let signal = match batch.body {
-            Body::Events(_) | Body::Lines(_) | Body::Push(_) => 0,
             Body::Signal(signal, _) => signal,
+            _ => 0,
         };
         let options = Options {
             chunk: Some(id.as_bytes()),
+            compression,
             signal,
             ..Options::default()
         };
@@ -191,6 +248,7 @@ impl Connection {
             Bytes::from(tail),
         );
         self.stream.write_all_buf(&mut message).await?;
+        self.stream.flush().await?;
         let answer = self.answer().await?;
         match read_ack(&answer) {
             Ok(ack) if ack == id.as_bytes() => Ok(()),

@@ -1,140 +1,168 @@
 //! Senders that speak the Forward protocol: Fluent Bit, Fluentd, the loggers of many languages.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::Decoder;
-use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, Body};
+use super::{Connection, Ended, Entrance, Limits, Source};
+use crate::batch::{Batch, Body, Packed};
+use crate::compression::{Compression, UnpackError};
+use crate::config::Say;
+use crate::config::values::{Secret, User, hostname, secrets};
 use crate::forward::chunk::{Chunk, Message, write_ack};
 use crate::forward::codec::{CutError, Messages};
-use crate::forward::compression::{Compression, UnpackError};
 use crate::forward::handshake::{Denied, Helo, Ping, Pong, Secrets};
 use crate::forward::read::Wrong;
-use crate::pipeline::{Pipeline, Taken, Undelivered, Way};
-use crate::source::listen::{Stop, accept};
+use crate::net::place::Place;
+use crate::net::{Stream, tls};
+use crate::pipeline::{Taken, Way};
 
 /// A message up to this size is read without asking for room.
 const SMALL: usize = 16 << 10;
 
-/// What is taken from senders.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// For the handshake; without it there is none.
-    pub secrets: Option<Secrets>,
-    /// Our name in the handshake.
-    pub hostname: String,
-    /// Bytes of the largest message, and of the largest chunk when it is unpacked.
-    pub largest: usize,
-    /// Connections at once; more wait to be accepted.
-    pub connections: usize,
-    /// A connection on which nothing comes for so long is closed.
-    pub idle: Duration,
-    /// A message, or the handshake, that began must be there after so long.
-    pub patience: Duration,
+/// Senders that speak the Forward protocol.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Speaks TLS.
+    pub tls: Option<tls::Server>,
+    /// Listens on an address that other machines can reach, without TLS.
+    #[serde(default)]
+    pub insecure: bool,
+    /// The key that senders must know. Without it nobody is asked.
+    pub shared_key: Option<Secret>,
+    /// Names and passwords; senders must give one of them, beside the key.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Our name in the handshake; the machine's, if it is not given.
+    pub hostname: Option<String>,
+    /// What connections may cost.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
-/// Why a connection ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum Ended {
-    /// It failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// What came is no message.
-    #[error(transparent)]
-    Cut(#[from] CutError),
-    /// A message has none of the protocol's forms.
-    #[error("a message that is no chunk: {0}")]
-    Wrong(#[from] Wrong),
-    /// Compressed events cannot be unpacked.
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
-    /// The handshake failed.
-    #[error("{0}")]
-    Denied(#[from] Denied),
-    /// It took too long.
-    #[error("{0} did not come within {1:?}")]
-    Late(&'static str, Duration),
-    /// The batch could not be delivered. The sender has no acknowledgement, and will send it again.
-    #[error(transparent)]
-    Undelivered(#[from] Undelivered),
-}
-
-/// Serves connections until it is told to stop. `ended` is told why they end early.
-pub async fn serve(
-    listener: TcpListener,
-    settings: Settings,
-    pipeline: Arc<Pipeline>,
-    stop: Stop,
-    ended: impl Fn(SocketAddr, Ended) + Clone + Send + 'static,
-) {
-    let settings = Arc::new(settings);
-    let soon = stop.soon.clone();
-    accept(listener, settings.connections, stop, |stream, peer| {
-        let connection = Connection::new(stream, settings.clone(), pipeline.way());
-        let (soon, ended) = (soon.clone(), ended.clone());
-        async move {
-            if let Err(reason) = connection.run(soon).await {
-                ended(peer, reason);
-            }
-        }
-    })
-    .await;
-}
-
-struct Connection {
-    stream: TcpStream,
-    buffer: BytesMut,
-    messages: Messages,
-    settings: Arc<Settings>,
-    way: Way,
-}
-
-impl Connection {
-    fn new(stream: TcpStream, settings: Arc<Settings>, way: Way) -> Connection {
-        Connection {
-            stream,
-            buffer: BytesMut::new(),
-            messages: Messages::new(settings.largest),
-            settings,
-            way,
+impl Config {
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance {
+            place: Place::Tcp(self.listen),
+            tls: self.tls.clone(),
+            protocols: &[],
+            limits: self.limits,
+            insecure: self.insecure,
         }
     }
 
-    async fn run(mut self, stop: CancellationToken) -> Result<(), Ended> {
-        self.stream.set_nodelay(true)?;
-        if let Some(secrets) = self.settings.secrets.clone() {
-            let patience = self.settings.patience;
-            let greeting = timeout(patience, self.greet(&secrets)).await;
-            greeting.map_err(|_| Ended::Late("the handshake", patience))??;
+    pub(super) fn check(&self, say: &mut Say<'_>) {
+        if self.shared_key.is_none() && !self.users.is_empty() {
+            say(
+                "source.users",
+                "the protocol asks for users only beside a `shared_key`",
+            );
+        }
+    }
+
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        let passwords = self.users.iter().map(|user| &user.password);
+        self.shared_key.iter().chain(passwords).collect()
+    }
+
+    pub(super) fn source(&self) -> Result<Forward, String> {
+        Ok(Forward {
+            secrets: secrets(self.shared_key.as_ref(), &self.users)?.map(Arc::new),
+            hostname: hostname(self.hostname.as_ref()),
+        })
+    }
+}
+
+impl From<CutError> for Ended {
+    fn from(error: CutError) -> Ended {
+        Ended::Broken(error.to_string())
+    }
+}
+
+impl From<Wrong> for Ended {
+    fn from(error: Wrong) -> Ended {
+        Ended::Broken(format!("a message that is no chunk: {error}"))
+    }
+}
+
+impl From<UnpackError> for Ended {
+    fn from(error: UnpackError) -> Ended {
+        Ended::Broken(error.to_string())
+    }
+}
+
+impl From<Denied> for Ended {
+    fn from(error: Denied) -> Ended {
+        Ended::Denied(error.to_string())
+    }
+}
+
+/// The Forward protocol.
+#[derive(Debug)]
+pub struct Forward {
+    /// For the handshake; without it there is none.
+    pub secrets: Option<Arc<Secrets>>,
+    /// Our name in the handshake.
+    pub hostname: String,
+}
+
+#[async_trait]
+impl Source for Forward {
+    async fn serve(&self, connection: Connection) -> Result<(), Ended> {
+        let Connection {
+            stream,
+            way,
+            soon,
+            limits,
+        } = connection;
+        let mut session = Session {
+            stream,
+            buffer: BytesMut::new(),
+            messages: Messages::new(limits.largest.0),
+            limits,
+            way,
+        };
+        if let Some(secrets) = &self.secrets {
+            session.greet(&self.hostname, secrets).await?;
         }
         loop {
-            let idle = self.settings.idle;
             // Between messages a connection may end; what has begun to come is waited for.
             let begun = tokio::select! {
-                begun = timeout(idle, self.begin()) => begun,
-                () = stop.cancelled() => return Ok(()),
+                begun = timeout(limits.idle.0, session.begin()) => begun,
+                () = soon.cancelled() => return Ok(()),
             };
             // Nothing came for long, or nothing will.
             let Ok(begun) = begun else { return Ok(()) };
             if !begun? {
                 return Ok(());
             }
-            let patience = self.settings.patience;
-            let message = timeout(patience, self.message()).await;
-            let (message, taken) =
-                message.map_err(|_| Ended::Late("the rest of a message", patience))??;
-            self.handle(message, taken).await?;
+            let (message, taken) = session.message("the rest of a message").await?;
+            session.handle(message, taken).await?;
         }
     }
+}
 
+struct Session {
+    stream: Stream,
+    buffer: BytesMut,
+    messages: Messages,
+    limits: Limits,
+    way: Way,
+}
+
+impl Session {
     /// Waits until a message begins; `false` if none comes any more.
     async fn begin(&mut self) -> Result<bool, Ended> {
         if !self.buffer.is_empty() {
@@ -143,29 +171,37 @@ impl Connection {
         Ok(self.stream.read_buf(&mut self.buffer).await? > 0)
     }
 
-    /// Reads a message, and takes room for it once it is not small.
-    async fn message(&mut self) -> Result<(Bytes, Option<Taken>), Ended> {
+    /// Reads a message, and takes room for it once it is not small. It must be there in time, but that we have no
+    /// room is not the sender's fault.
+    async fn message(&mut self, what: &'static str) -> Result<(Bytes, Option<Taken>), Ended> {
+        let patience = self.limits.patience.0;
+        let mut until = Instant::now() + patience;
         let mut taken = None;
         loop {
-            if let Some(message) = self.messages.decode(&mut self.buffer)? {
-                if taken.is_none() {
-                    taken = Some(self.way.pipeline().room.take(message.len()).await);
-                }
+            let message = self.messages.decode(&mut self.buffer)?;
+            let size = match (&message, self.messages.coming()) {
+                (Some(message), _) => message.len(),
+                (None, Some(coming)) => coming.max(self.buffer.len()),
+                // A message that does not say how large it is counts as the largest.
+                (None, None) if self.buffer.len() > SMALL => self.limits.largest.0,
+                (None, None) => 0,
+            };
+            if taken.is_none() && (message.is_some() || size > SMALL) {
+                let asked = Instant::now();
+                taken = Some(self.way.pipeline().room.take(size).await);
+                until += asked.elapsed();
+            }
+            if let Some(message) = message {
                 return Ok((message, taken));
             }
-            let coming = self.messages.coming();
-            if taken.is_none() && self.buffer.len().max(coming.unwrap_or(0)) > SMALL {
-                // A message that does not say how large it is counts as the largest.
-                let size = coming.unwrap_or(self.settings.largest);
-                taken = Some(self.way.pipeline().room.take(size).await);
-            }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            let read = timeout_at(until, self.stream.read_buf(&mut self.buffer)).await;
+            if read.map_err(|_| Ended::Late(what, patience))?? == 0 {
                 return Err(Ended::Io(io::ErrorKind::UnexpectedEof.into()));
             }
         }
     }
 
-    async fn greet(&mut self, secrets: &Secrets) -> Result<(), Ended> {
+    async fn greet(&mut self, hostname: &str, secrets: &Secrets) -> Result<(), Ended> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let (nonce, auth) = random.split_at(16);
@@ -178,9 +214,9 @@ impl Connection {
         let mut out = Vec::new();
         helo.write(&mut out);
         self.stream.write_all(&out).await?;
-        let (ping, _) = self.message().await?;
+        let (ping, _) = self.message("the handshake").await?;
         let ping = Ping::read(&ping)?;
-        let hostname = self.settings.hostname.as_bytes();
+        let hostname = hostname.as_bytes();
         let verdict = ping.check(&helo, hostname, secrets);
         out.clear();
         Pong::write(verdict, &helo, &ping, hostname, secrets, &mut out);
@@ -205,20 +241,29 @@ impl Connection {
     }
 
     fn batch(&self, message: &Bytes, chunk: &Chunk<'_>) -> Result<Batch, Ended> {
-        let events = match (&chunk.events, chunk.options.compression) {
-            (std::borrow::Cow::Borrowed(events), Compression::None) => message.slice_ref(events),
+        let (events, packed) = match (&chunk.events, chunk.options.compression) {
+            (Cow::Borrowed(events), Compression::None) => (message.slice_ref(events), None),
+            (Cow::Owned(events), Compression::None) => (Bytes::from(events.clone()), None),
             (events, compression) => {
                 let mut unpacked = Vec::new();
-                compression.unpack(events, self.settings.largest, &mut unpacked)?;
-                Bytes::from(unpacked)
+                compression.unpack(events, self.limits.largest.0, &mut unpacked)?;
+                let packed = match events {
+                    Cow::Borrowed(events) => Some(Packed {
+                        compression,
+                        bytes: message.slice_ref(events),
+                    }),
+                    Cow::Owned(_) => None,
+                };
+                (Bytes::from(unpacked), packed)
             }
         };
+        let body = match chunk.options.signal {
+            0 => Body::Events(events),
+            signal => Body::Signal(signal, events),
+        };
         Ok(Batch {
-            tag: message.slice_ref(chunk.tag),
-            body: match chunk.options.signal {
-                0 => Body::Events(events),
-                signal => Body::Signal(signal, events),
-            },
+            packed,
+            ..Batch::new(message.slice_ref(chunk.tag), body)
         })
     }
 }

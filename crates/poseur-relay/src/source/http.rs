@@ -4,10 +4,13 @@
 //! A request is answered with 200 when its records are delivered, and not before. A bad line costs nobody but itself:
 //! it is passed on as it is.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -16,73 +19,85 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::batch::{Batch, Body};
+use super::{Connection, Ended, Entrance, Limits, Source};
+use crate::batch::{Batch, Body, Packed};
+use crate::compression::{Compression, UnpackError};
 use crate::convert::in_lines;
-use crate::forward::compression::{Compression, UnpackError};
-use crate::pipeline::{Pipeline, Undelivered, Way};
-use crate::source::listen::{Stop, accept};
+use crate::net::place::Place;
+use crate::net::tls;
+use crate::pipeline::{Undelivered, Way};
 
-/// What is taken from senders.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Bytes of the largest body, and of the largest when it is unpacked.
-    pub largest: usize,
-    /// Connections at once; more wait to be accepted.
-    pub connections: usize,
-    /// A connection on which nothing comes for so long is closed.
-    pub idle: Duration,
-    /// The headers, and then the body, must be there after so long.
-    pub patience: Duration,
+/// Senders that POST NDJSON or JSON arrays to `/`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Speaks TLS.
+    pub tls: Option<tls::Server>,
+    /// Listens on an address that other machines can reach, without TLS.
+    #[serde(default)]
+    pub insecure: bool,
+    /// What connections may cost.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
-/// Serves connections until it is told to stop.
-pub async fn serve(listener: TcpListener, settings: Settings, pipeline: Arc<Pipeline>, stop: Stop) {
-    let settings = Arc::new(settings);
-    let soon = stop.soon.clone();
-    accept(listener, settings.connections, stop, |stream, _| {
-        let (settings, way, soon) = (settings.clone(), pipeline.way(), soon.clone());
-        async move {
-            let _ = stream.set_nodelay(true);
-            serve_one(stream, settings, way, soon).await;
+impl Config {
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance {
+            place: Place::Tcp(self.listen),
+            tls: self.tls.clone(),
+            protocols: &[b"h2", b"http/1.1"],
+            limits: self.limits,
+            insecure: self.insecure,
         }
-    })
-    .await;
+    }
 }
 
-async fn serve_one(
-    stream: TcpStream,
-    settings: Arc<Settings>,
-    way: Way,
-    soon: tokio_util::sync::CancellationToken,
-) {
-    // Requests of a connection are delivered in order; HTTP/2 may have several at once.
-    let way = Arc::new(Mutex::new(way));
-    let service = service_fn(|request| {
-        let (settings, way) = (settings.clone(), way.clone());
-        async move { Ok::<_, Infallible>(answer(request, &settings, &way).await) }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.patience.min(settings.idle));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(settings.idle);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = soon.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            // A sender that breaks off is its own affair.
-            let _ = connection.await;
-        }
+/// HTTP, of either version.
+#[derive(Debug)]
+pub struct Http;
+
+#[async_trait]
+impl Source for Http {
+    async fn serve(&self, connection: Connection) -> Result<(), Ended> {
+        let Connection {
+            stream,
+            way,
+            soon,
+            limits,
+        } = connection;
+        // Requests of a connection are delivered in order; HTTP/2 may have several at once.
+        let way = Arc::new(Mutex::new(way));
+        let service = service_fn(|request| {
+            let way = way.clone();
+            async move { Ok::<_, Infallible>(answer(request, limits, &way).await) }
+        });
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.patience.0.min(limits.idle.0));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(limits.idle.0);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = soon.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        served.map_err(|error| Ended::Broken(error.to_string()))
     }
 }
 
@@ -139,20 +154,16 @@ impl Refusal {
 
 async fn answer(
     request: Request<Incoming>,
-    settings: &Settings,
+    limits: Limits,
     way: &Mutex<Way>,
 ) -> Response<Full<Bytes>> {
-    match take(request, settings, way).await {
+    match take(request, limits, way).await {
         Ok(()) => Response::new(Full::default()),
         Err(refusal) => refusal.response(),
     }
 }
 
-async fn take(
-    request: Request<Incoming>,
-    settings: &Settings,
-    way: &Mutex<Way>,
-) -> Result<(), Refusal> {
+async fn take(request: Request<Incoming>, limits: Limits, way: &Mutex<Way>) -> Result<(), Refusal> {
     if request.uri().path() != "/" {
         return Err(Refusal::NotFound);
     }
@@ -164,7 +175,7 @@ async fn take(
     // A body that does not say how large it is counts as the largest.
     let announced = hyper::body::Body::size_hint(request.body()).exact();
     let announced = announced.and_then(|size| usize::try_from(size).ok());
-    let largest = settings.largest;
+    let (largest, patience) = (limits.largest.0, limits.patience.0);
     if announced.is_some_and(|size| size > largest) {
         return Err(Refusal::TooLarge(largest));
     }
@@ -174,23 +185,28 @@ async fn take(
     };
     let _taken = way.pipeline().room.take(room).await;
     let body = Limited::new(request.into_body(), largest).collect();
-    let body = timeout(settings.patience, body).await;
-    let body = body.map_err(|_| Refusal::Late(settings.patience))?;
+    let body = timeout(patience, body).await;
+    let body = body.map_err(|_| Refusal::Late(patience))?;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
         true => Refusal::TooLarge(largest),
         false => Refusal::Broken(format!("the body broke off: {error}")),
     })?;
-    let body = unpack(body.to_bytes(), compression, largest)?;
-    let lines = match in_lines(&body) {
-        std::borrow::Cow::Borrowed(_) => body,
-        std::borrow::Cow::Owned(line) => Bytes::from(line),
+    let received = body.to_bytes();
+    let body = unpack(received.clone(), compression, largest)?;
+    let (lines, packed) = match in_lines(&body) {
+        Cow::Borrowed(_) if compression == Compression::None => (body, None),
+        Cow::Borrowed(_) => {
+            let bytes = received;
+            (body, Some(Packed { compression, bytes }))
+        }
+        Cow::Owned(line) => (Bytes::from(line), None),
     };
     if lines.is_empty() {
         return Ok(());
     }
     let batch = Batch {
-        tag: Bytes::new(),
-        body: Body::Lines(lines),
+        packed,
+        ..Batch::new(Bytes::new(), Body::Lines(lines))
     };
     way.deliver(batch).await.map_err(Refusal::Undelivered)
 }

@@ -1,12 +1,18 @@
-//! Compressed events, unpacked with a limit.
+//! Compressed bodies, unpacked with a limit.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
+use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use ruzstd::decoding::StreamingDecoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-/// How the events of a chunk are packed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// As they are.
     #[default]
@@ -47,6 +53,23 @@ impl Compression {
             Compression::None => None,
             Compression::Gzip => Some("gzip"),
             Compression::Zstd => Some("zstd"),
+        }
+    }
+
+    /// Packs a body, quickly rather than small.
+    pub fn pack(self, body: &Bytes) -> Bytes {
+        match self {
+            Compression::None => body.clone(),
+            Compression::Gzip => {
+                let packed = Vec::with_capacity(body.len() / 4);
+                let mut encoder = GzEncoder::new(packed, flate2::Compression::fast());
+                let packed = encoder.write_all(body).and_then(|()| encoder.finish());
+                Bytes::from(packed.expect("writing into memory does not fail"))
+            }
+            Compression::Zstd => {
+                let packed = compress_to_vec(&body[..], CompressionLevel::Fastest);
+                Bytes::from(packed)
+            }
         }
     }
 
