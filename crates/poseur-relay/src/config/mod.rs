@@ -348,6 +348,13 @@ pipelines:
                 format!("{SMALLEST}    retry: {{ first: 1 day }}\n"),
                 "`1 day`: a time such as 500ms, 30s or 5m",
             ),
+            (
+                format!(
+                    "{SMALLEST}  other:\n{}",
+                    SMALLEST.lines().skip(2).collect::<Vec<_>>().join("\n")
+                ),
+                "pipelines.teams.source: 127.0.0.1:24224 is taken by the pipeline `other`",
+            ),
             ("pipelines: {}".to_owned(), "c.yaml: there is no pipeline"),
             ("".to_owned(), "c.yaml:"),
         ] {

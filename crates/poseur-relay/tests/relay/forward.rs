@@ -1,85 +1,31 @@
 //! Forward in, Forward out: tagged, in order, acknowledged when the downstream has it and not before.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::peers::{MATCHING, OTHER, Peer, downstream, event, id};
-use poseur_relay::forward::compression::Compression;
-use poseur_relay::forward::handshake::Secrets;
+use crate::peers::{MATCHING, OTHER, Peer, Stage, closed, downstream, event, id};
+use poseur_relay::compression::Compression;
 use poseur_relay::forward::options::Options;
-use poseur_relay::pipeline::{Pipeline, Retry, Room};
-use poseur_relay::sink::forward::{Forward, Settings as Out};
-use poseur_relay::source::forward::{Ended, Settings as In, serve};
-use poseur_relay::source::listen::Stop;
-use poseur_relay::stage::Stage;
-use poseur_tagger::TagOptions;
-use poseur_tests::tagging::compile;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-struct Relay {
-    address: SocketAddr,
-    pipeline: Arc<Pipeline>,
-    stop: Stop,
-    task: tokio::task::JoinHandle<()>,
-    ended: Arc<Mutex<Vec<String>>>,
+const SOURCE: &str = "{ type: forward, listen: 127.0.0.1:0, limits: { largest: 1MiB } }";
+
+fn sink(to: &[SocketAddr]) -> String {
+    let to: Vec<String> = to.iter().map(|to| format!("'{to}'")).collect();
+    let to = to.join(", ");
+    format!("{{ type: forward, connect: [{to}], connect_timeout: 5s, ack_timeout: 5s }}")
 }
 
-fn settings() -> In {
-    In {
-        secrets: None,
-        hostname: "relay".into(),
-        largest: 1 << 20,
-        connections: 10,
-        idle: Duration::from_secs(60),
-        patience: Duration::from_secs(60),
-    }
-}
-
-async fn relay(to: Vec<SocketAddr>, settings: In, secrets: Option<Secrets>) -> Relay {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let matcher = compile(poseur_rule::pack::built_in(), Vec::new());
-    let sink = Forward::new(Out {
-        connect: to.iter().map(ToString::to_string).collect(),
-        secrets,
-        hostname: "relay out".into(),
-        connect_timeout: Duration::from_secs(5),
-        ack_timeout: Duration::from_secs(5),
-    });
-    let retry = Retry {
-        first: Duration::from_millis(1),
-        longest: Duration::from_millis(20),
-        limit: Duration::from_millis(500),
-    };
-    let stage = Stage::new(matcher, TagOptions::default());
-    let pipeline = Pipeline::new(stage, Room::new(4 << 20), retry, Box::new(sink));
-    let (pipeline, stop) = (Arc::new(pipeline), Stop::default());
-    let ended: Arc<Mutex<Vec<String>>> = Arc::default();
-    let note = ended.clone();
-    let task = tokio::spawn(serve(
-        listener,
-        settings,
-        pipeline.clone(),
-        stop.clone(),
-        move |_, reason: Ended| note.lock().unwrap().push(reason.to_string()),
-    ));
-    Relay {
-        address,
-        pipeline,
-        stop,
-        task,
-        ended,
-    }
+async fn relay(to: &[SocketAddr]) -> Stage {
+    Stage::start(SOURCE, &sink(to), "").await
 }
 
 #[tokio::test]
 async fn chunks_come_out_tagged_and_are_acknowledged() {
     let (to, got) = downstream(usize::MAX).await;
-    let relay = relay(vec![to], settings(), None).await;
-    let mut sender = Peer::connect(relay.address).await;
+    let relay = relay(&[to]).await;
+    let mut sender = Peer::connect(relay.address()).await;
     let (other, matching) = (event(OTHER), event(MATCHING));
     let mixed = [&other[..], &matching, &other].concat();
     // A heartbeat is no chunk.
@@ -117,18 +63,17 @@ async fn chunks_come_out_tagged_and_are_acknowledged() {
     assert_eq!((counts.matched, opaque), (2, 0));
     assert_eq!(relay.pipeline.room.used(), 0);
     // Told to stop, it ends although the sender stays.
-    relay.stop.soon.cancel();
-    relay.task.await.unwrap();
+    assert!(relay.relay.stop(Duration::from_secs(30)).await);
     assert_eq!(sender.message().await, None);
-    assert_eq!(*relay.ended.lock().unwrap(), [""; 0]);
+    assert_eq!(relay.pipeline.ends(), [""; 0]);
 }
 
 /// Downstreams that break off all the time: all that is acknowledged has arrived, in order, some of it twice.
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_downstreams_break_off() {
     let ((one, got_one), (two, got_two)) = (downstream(3).await, downstream(0).await);
-    let relay = relay(vec![two, one], settings(), None).await;
-    let mut sender = Peer::connect(relay.address).await;
+    let relay = relay(&[two, one]).await;
+    let mut sender = Peer::connect(relay.address()).await;
     let chunks: Vec<Vec<u8>> = (0..50)
         .map(|n| event(&format!(r#"{{"Operation":"MessageSent","N":{n}}}"#)))
         .collect();
@@ -150,61 +95,61 @@ async fn nothing_acknowledged_is_lost_when_downstreams_break_off() {
 
 #[tokio::test]
 async fn what_cannot_be_delivered_is_not_acknowledged() {
-    // A port where nobody listens.
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
-    let relay = relay(vec![address], settings(), None).await;
-    let mut sender = Peer::connect(relay.address).await;
+    let address = closed().await;
+    let relay = relay(&[address]).await;
+    let mut sender = Peer::connect(relay.address()).await;
     sender.send(&event(OTHER), id("one")).await;
     assert_eq!(sender.message().await, None);
-    let ended = relay.ended.lock().unwrap().clone();
-    assert!(ended[0].starts_with("not delivered for "), "{ended:?}");
-    assert!(ended[0].contains(&address.to_string()), "{ended:?}");
+    let end = relay.end().await;
+    assert!(end.starts_with("not delivered for "), "{end}");
+    assert!(end.contains(&address.to_string()), "{end}");
 }
 
 #[tokio::test]
 async fn senders_and_receivers_prove_that_they_know_the_key() {
-    let secrets = |key: &str| Secrets {
-        key: key.into(),
-        users: vec![("ann".into(), "1".into())],
+    let folder = tempfile::tempdir().unwrap();
+    let secret = |text: &str| {
+        let path = folder.path().join(text);
+        std::fs::write(&path, text).unwrap();
+        format!("{{ file: {path:?} }}")
     };
+    let (password, key) = (secret("1"), secret("key"));
     let (to, got) = downstream(usize::MAX).await;
-    let with = |key| In {
-        secrets: Some(secrets(key)),
-        hostname: "inner".into(),
-        ..settings()
-    };
-    // The outer one has no secrets for its senders, and speaks to the inner one.
-    let inner = relay(vec![to], with("key"), None).await;
-    for (key, fine) in [("key", true), ("another", false)] {
-        let outer = relay(vec![inner.address], settings(), Some(secrets(key))).await;
-        let mut sender = Peer::connect(outer.address).await;
+    let source = format!(
+        "{{ type: forward, listen: 127.0.0.1:0, hostname: inner, limits: {{ largest: 1MiB }}, shared_key: {key}, \
+         users: [{{ name: ann, password: {password} }}] }}"
+    );
+    let inner = Stage::start(&source, &sink(&[to]), "").await;
+    for (key, name, told) in [
+        ("key", "ann", None),
+        ("another", "ann", Some("shared key mismatch")),
+        ("key", "bob", Some("username/password mismatch")),
+    ] {
+        let address = inner.address();
+        let key = secret(key);
+        let sink = format!(
+            "{{ type: forward, connect: ['{address}'], hostname: outer, shared_key: {key}, \
+             user: {{ name: {name}, password: {password} }} }}"
+        );
+        // The outer one has no secrets for its senders, and speaks to the inner one.
+        let outer = Stage::start(SOURCE, &sink, "").await;
+        let mut sender = Peer::connect(outer.address()).await;
         sender.send(&event(OTHER), id("one")).await;
-        assert_eq!(sender.message().await.is_some(), fine, "{key}");
-        let told = outer.ended.lock().unwrap().concat();
-        assert_eq!(told.contains("shared key mismatch"), !fine, "{told}");
+        assert_eq!(sender.message().await.is_some(), told.is_none(), "{key}");
+        let Some(told) = told else { continue };
+        for end in [outer.end().await, inner.end().await] {
+            assert!(end.contains(told), "{end}");
+        }
     }
     assert_eq!(got.lock().unwrap().len(), 1);
-    assert!(
-        inner
-            .ended
-            .lock()
-            .unwrap()
-            .iter()
-            .all(|told| told == "shared key mismatch")
-    );
 }
 
 #[tokio::test]
 async fn bad_senders_are_told_of_and_harm_nobody() {
     let (to, got) = downstream(usize::MAX).await;
-    let patient = In {
-        patience: Duration::from_millis(200),
-        ..settings()
-    };
-    let relay = relay(vec![to], patient, None).await;
-    let mut good = Peer::connect(relay.address).await;
+    let source = SOURCE.replace("1MiB", "1MiB, patience: 200ms");
+    let relay = Stage::start(&source, &sink(&[to]), "").await;
+    let mut good = Peer::connect(relay.address()).await;
     for (bytes, told) in [
         (&b"GET / HTTP/1.1\r\n"[..], "a message that is no chunk"),
         (b"\xC1", "no MessagePack"),
@@ -215,11 +160,11 @@ async fn bad_senders_are_told_of_and_harm_nobody() {
             "cannot be unpacked",
         ),
     ] {
-        let mut bad = Peer::connect(relay.address).await;
+        let mut bad = Peer::connect(relay.address()).await;
         bad.stream.write_all(bytes).await.unwrap();
         assert_eq!(bad.message().await, None);
-        let ended = relay.ended.lock().unwrap().pop().expect("a reason");
-        assert!(ended.contains(told), "{ended}");
+        let end = relay.end().await;
+        assert!(end.contains(told), "{end}");
         good.send(&event(OTHER), id("one")).await;
         assert_eq!(good.ack().await.unwrap(), b"one");
     }
@@ -234,10 +179,10 @@ async fn bad_senders_are_told_of_and_harm_nobody() {
 #[tokio::test]
 async fn senders_wait_for_room() {
     let (to, got) = downstream(usize::MAX).await;
-    let relay = relay(vec![to], settings(), None).await;
+    let relay = relay(&[to]).await;
     let large = event(OTHER).repeat(12_000);
     let senders = (0..10).map(|_| {
-        let (address, large) = (relay.address, large.clone());
+        let (address, large) = (relay.address(), large.clone());
         tokio::spawn(async move {
             let mut sender = Peer::connect(address).await;
             for name in ["one", "two", "three"] {

@@ -1,52 +1,18 @@
 //! HTTP in, Forward out: answered when the records are delivered, whatever a body looks like.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::peers::{MATCHING, OTHER, downstream};
+use crate::peers::{MATCHING, OTHER, Stage, closed, downstream};
 use poseur_relay::convert::events_to_lines;
-use poseur_relay::pipeline::{Pipeline, Retry, Room};
-use poseur_relay::sink::forward::{Forward, Settings as Out};
-use poseur_relay::source::http::{Settings, serve};
-use poseur_relay::source::listen::Stop;
-use poseur_relay::stage::Stage;
-use poseur_tagger::TagOptions;
-use poseur_tests::tagging::compile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-async fn relay(
-    to: std::net::SocketAddr,
-) -> (std::net::SocketAddr, Stop, tokio::task::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let sink = Forward::new(Out {
-        connect: vec![to.to_string()],
-        secrets: None,
-        hostname: "relay".into(),
-        connect_timeout: Duration::from_secs(5),
-        ack_timeout: Duration::from_secs(5),
-    });
-    let retry = Retry {
-        first: Duration::from_millis(1),
-        longest: Duration::from_millis(20),
-        limit: Duration::from_millis(300),
-    };
-    let stage = Stage::new(
-        compile(poseur_rule::pack::built_in(), Vec::new()),
-        TagOptions::default(),
-    );
-    let pipeline = Pipeline::new(stage, Room::new(4 << 20), retry, Box::new(sink));
-    let settings = Settings {
-        largest: 1 << 20,
-        connections: 10,
-        idle: Duration::from_secs(5),
-        patience: Duration::from_millis(500),
-    };
-    let stop = Stop::default();
-    let task = tokio::spawn(serve(listener, settings, Arc::new(pipeline), stop.clone()));
-    (address, stop, task)
+async fn relay(to: std::net::SocketAddr) -> Stage {
+    let source =
+        "{ type: http, listen: 127.0.0.1:0, limits: { largest: 1MiB, patience: 500ms, idle: 5s } }";
+    let sink = format!("{{ type: forward, connect: ['{to}'] }}");
+    Stage::start(source, &sink, "").await
 }
 
 /// Sends bytes on a connection of their own, and reads until it ends.
@@ -69,7 +35,8 @@ async fn post(address: std::net::SocketAddr, headers: &str, body: &[u8]) -> Stri
 #[tokio::test]
 async fn bodies_of_all_forms_are_delivered() {
     let (to, got) = downstream(usize::MAX).await;
-    let (address, stop, task) = relay(to).await;
+    let relay = relay(to).await;
+    let address = relay.address();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(MATCHING.as_bytes()).unwrap();
     let gzip = encoder.finish().unwrap();
@@ -105,14 +72,14 @@ async fn bodies_of_all_forms_are_delivered() {
             .starts_with("HTTP/1.1 200 OK\r\n")
     );
     assert_eq!(got.lock().unwrap().len(), before);
-    stop.soon.cancel();
-    task.await.unwrap();
+    assert!(relay.relay.stop(Duration::from_secs(30)).await);
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_answered() {
     let (to, got) = downstream(usize::MAX).await;
-    let (address, ..) = relay(to).await;
+    let relay = relay(to).await;
+    let address = relay.address();
     let large = vec![b'x'; (1 << 20) + 1];
     let bomb = {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -163,10 +130,8 @@ async fn what_is_wrong_is_answered() {
 
 #[tokio::test]
 async fn what_cannot_be_delivered_is_to_come_again() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let to = closed.local_addr().unwrap();
-    drop(closed);
-    let (address, ..) = relay(to).await;
+    let relay = relay(closed().await).await;
+    let address = relay.address();
     let answer = post(address, "", OTHER.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(

@@ -3,5 +3,7 @@
 mod admin;
 mod forward;
 mod http;
+mod lines;
 mod peers;
 mod serve;
+mod tls;

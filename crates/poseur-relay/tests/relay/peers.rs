@@ -2,14 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use poseur_relay::config::Config;
 use poseur_relay::forward::chunk::{Message, read_ack, write_ack, write_head};
 use poseur_relay::forward::codec::Messages;
 use poseur_relay::forward::options::Options;
+use poseur_relay::net::place::Place;
+use poseur_relay::pipeline::Pipeline;
+use poseur_relay::serve::Relay;
 use poseur_tests::msgpack::{TIMES, packed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 use tokio_util::codec::Decoder;
 
 /// Matches the built-in rules.
@@ -82,6 +88,70 @@ impl Peer {
         let message = self.message().await?;
         Some(read_ack(&message).unwrap().to_vec())
     }
+}
+
+/// One pipeline at work, by the YAML of its source and its sink.
+pub struct Stage {
+    pub relay: Relay,
+    pub pipeline: Arc<Pipeline>,
+    pub place: Place,
+    config: Config,
+}
+
+impl Stage {
+    /// With impatient retries and little room; `more` are further lines of the pipeline.
+    pub async fn start(source: &str, sink: &str, more: &str) -> Stage {
+        let text = format!(
+            "pipelines:\n  p:\n    source: {source}\n    sink: {sink}\n    room: 4MiB\n    \
+             retry: {{ first: 1ms, longest: 20ms, limit: 500ms }}\n{more}"
+        );
+        let text = match more.contains("room:") {
+            true => text.replacen("    room: 4MiB\n", "", 1),
+            false => text,
+        };
+        let config = Config::parse("c.yaml", &text).unwrap();
+        let relay = Relay::start(&config).await.unwrap();
+        let pipeline = relay.pipelines().next().unwrap().clone();
+        let place = relay.places()["p"].clone();
+        Stage {
+            relay,
+            pipeline,
+            place,
+            config,
+        }
+    }
+
+    /// What it was made of.
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        match self.place {
+            Place::Tcp(address) => address,
+            _ => panic!("no address"),
+        }
+    }
+
+    /// Why the last connection ended; waits for it.
+    pub async fn end(&self) -> String {
+        let end = async {
+            loop {
+                match self.pipeline.ends().into_iter().next() {
+                    Some(end) => return end,
+                    None => sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        timeout(Duration::from_secs(30), end).await.unwrap()
+    }
+}
+
+/// A port where nobody listens.
+pub async fn closed() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// What a downstream has got: tag, events, signal.
