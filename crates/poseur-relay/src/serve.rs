@@ -349,7 +349,9 @@ impl Relay {
                 for error in &errors.0 {
                     error!("{error}");
                 }
-                error!("nothing was changed: the old configuration, rules and certificates stay in force");
+                error!(
+                    "nothing was changed: the old configuration, rules and certificates stay in force"
+                );
                 // Whoever mends a file that only the new configuration names should not have to say so.
                 let named = config.iter().flat_map(|config| config.pipelines.values());
                 let named = named.flat_map(named_files).collect();
