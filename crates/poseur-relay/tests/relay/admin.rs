@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poseur_relay::admin::{Admin, Config};
+use poseur_relay::batch::{Batch, Body};
 use poseur_relay::stage::Stage;
 use poseur_relay::telemetry::Telemetry;
 use poseur_rule::pack;
@@ -126,9 +127,9 @@ async fn matches_are_counted_and_told() {
         TagOptions::default(),
         false,
     );
-    let batch = |lines: &str| poseur_relay::batch::Batch {
-        tag: Default::default(),
-        body: poseur_relay::batch::Body::Lines(lines.to_owned().into()),
+    let batch = |lines: &str| {
+        let lines = bytes::Bytes::copy_from_slice(lines.as_bytes());
+        Batch::new(bytes::Bytes::new(), Body::Lines(lines))
     };
     let now = jiff::Timestamp::now();
     stage.tag(batch(&format!("{MATCHING}\n{{\n{{}}\n")), now);
