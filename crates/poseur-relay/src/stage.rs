@@ -17,7 +17,6 @@ pub struct Stage {
     inner: Mutex<Inner>,
     /// Counts what taggers have seen.
     meter: Arc<Meter>,
-    log_matches: bool,
 }
 
 #[derive(Debug)]
@@ -34,18 +33,13 @@ struct Inner {
 impl Stage {
     /// A stage for a matcher, on a meter of its own.
     pub fn new(matcher: Arc<Matcher>, options: TagOptions) -> Stage {
-        Stage::on(Arc::default(), matcher, options, false)
+        Stage::on(Arc::default(), matcher, options)
     }
 
-    /// A stage that counts on a meter; with `log_matches`, there is a line in the log for each match.
-    pub fn on(
-        meter: Arc<Meter>,
-        matcher: Arc<Matcher>,
-        options: TagOptions,
-        log_matches: bool,
-    ) -> Stage {
+    /// A stage that counts on a meter.
+    pub fn on(meter: Arc<Meter>, matcher: Arc<Matcher>, options: TagOptions) -> Stage {
         let inner = Inner {
-            observer: meter.observer(matcher.clone(), log_matches),
+            observer: meter.observer(matcher.clone()),
             matcher,
             options,
             chunks: Vec::new(),
@@ -54,7 +48,6 @@ impl Stage {
         Stage {
             inner: Mutex::new(inner),
             meter,
-            log_matches,
         }
     }
 
@@ -65,7 +58,7 @@ impl Stage {
 
     /// From now on, tags by another matcher. Batches that are being tagged end as they began.
     pub fn replace(&self, matcher: Arc<Matcher>, options: TagOptions) {
-        let observer = self.meter.observer(matcher.clone(), self.log_matches);
+        let observer = self.meter.observer(matcher.clone());
         let mut inner = self.lock();
         inner.matcher = matcher;
         inner.options = options;

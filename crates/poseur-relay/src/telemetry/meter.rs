@@ -58,6 +58,7 @@ pub struct Meter {
     listening: Mutex<Option<String>>,
     is_failing: AtomicBool,
     failure: Mutex<Option<(Instant, String)>>,
+    logs_matches: AtomicBool,
     matches: Arc<Matches>,
     pace: Pace,
 }
@@ -122,6 +123,7 @@ impl Meter {
             listening: Mutex::default(),
             is_failing: AtomicBool::new(false),
             failure: Mutex::default(),
+            logs_matches: AtomicBool::new(false),
             matches,
             pace: Pace::default(),
         }
@@ -142,9 +144,14 @@ impl Meter {
         *lock(&self.counts)
     }
 
-    /// From now on, by this matcher: counts its rules and exceptions, and nobody else's. Who observes for it is
-    /// told to its taggers; with `log`, there is a line in the log for each match.
-    pub fn observer(self: &Arc<Meter>, matcher: Arc<Matcher>, log: bool) -> Arc<dyn Observer> {
+    /// Whether there is a line in the log for each match.
+    pub fn log_matches(&self, log: bool) {
+        self.logs_matches.store(log, Relaxed);
+    }
+
+    /// From now on, by this matcher: counts its rules and exceptions, and nobody else's. The answer is to be told of the
+    /// verdicts of its taggers.
+    pub fn observer(self: &Arc<Meter>, matcher: Arc<Matcher>) -> Arc<dyn Observer> {
         *lock(&self.matcher) = Some(matcher.clone());
         let rules = self.tallies(&matcher);
         let mut known = lock(&self.exceptions);
@@ -161,7 +168,6 @@ impl Meter {
             matcher,
             rules,
             exceptions,
-            log,
         })
     }
 
@@ -303,7 +309,6 @@ struct Watcher {
     matcher: Arc<Matcher>,
     rules: Vec<Arc<Tally>>,
     exceptions: Vec<Arc<Figure>>,
-    log: bool,
 }
 
 impl Observer for Watcher {
@@ -316,12 +321,13 @@ impl Observer for Watcher {
             self.exceptions[found.exception].add(1);
         }
         let is_told = self.meter.pace.allows(Instant::now());
-        if !is_told && !self.log {
+        let is_logged = self.meter.logs_matches.load(Relaxed);
+        if !is_told && !is_logged {
             return;
         }
         for finding in Finding::all(&self.matcher, verdict, true) {
             let event = MatchEvent::new(&self.meter.pipeline, &finding);
-            if self.log {
+            if is_logged {
                 log(&event);
             }
             if is_told {

@@ -125,7 +125,6 @@ async fn matches_are_counted_and_told() {
         meter.clone(),
         compile(pack::built_in(), Vec::new()),
         TagOptions::default(),
-        false,
     );
     let batch = |lines: &str| {
         let lines = bytes::Bytes::copy_from_slice(lines.as_bytes());

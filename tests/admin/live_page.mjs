@@ -1,7 +1,7 @@
 // The live page of `poseur serve` in a real browser: what it shows on a phone, that texts of attackers stay texts, that
 // it asks nobody else for anything, and that it comes back when the connection does.
 //
-//   node tests/browser/live_page.mjs --poseur target/debug/poseur [--chromium chromium] [--pictures FOLDER]
+//   node tests/admin/live_page.mjs --poseur target/debug/poseur [--chromium chromium] [--pictures FOLDER] [--metrics FILE]
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -16,6 +16,7 @@ import { start } from "./chromium.mjs";
 
 const { values: options } = parseArgs({ options: {
   poseur: { type: "string" }, chromium: { type: "string", default: "chromium" }, pictures: { type: "string" },
+  metrics: { type: "string" },
 } });
 assert(options.poseur, "--poseur PATH is missing");
 setTimeout(() => { console.error("it took too long"); process.exit(1); }, 240_000).unref();
@@ -117,6 +118,8 @@ try {
   assert(await page.value(`${card}.innerText.includes("healthy")`));
   const metrics = await (await fetch(`${origin}/metrics`)).text();
   assert(metrics.includes(`poseur_suppressed_matches_total{pipeline="teams",exception="our-own-desk"} 1`), metrics);
+
+  if (options.metrics) writeFileSync(options.metrics, metrics);
 
   // A sink that fails is shown, and readiness knows it.
   assert.equal((await post(broken, other)).status, 503);
