@@ -1,20 +1,23 @@
 //! What an operator sees: health, metrics, the live page and its events.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use poseur_relay::admin::{Admin, Config};
 use poseur_relay::batch::{Batch, Body};
 use poseur_relay::stage::Stage;
 use poseur_relay::telemetry::Telemetry;
+use poseur_relay::telemetry::quiet::Quiet;
 use poseur_rule::pack;
 use poseur_tagger::TagOptions;
-use poseur_tests::tagging::{RULE_A, compile};
+use poseur_tests::tagging::{RULE_A, RULE_B, compile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::peers::MATCHING;
 
@@ -57,6 +60,16 @@ async fn until(stream: &mut TcpStream, wanted: &str) -> String {
     };
     timeout(LIMIT, read).await.expect(wanted);
     String::from_utf8(all).unwrap()
+}
+
+/// Lets a stage tag some lines.
+fn tag(stage: &Stage, lines: &str) {
+    let body = Body::Lines(lines.to_owned().into());
+    let batch = Batch {
+        tag: Default::default(),
+        body,
+    };
+    stage.tag(batch, Timestamp::now());
 }
 
 #[tokio::test]
@@ -126,12 +139,7 @@ async fn matches_are_counted_and_told() {
         compile(pack::built_in(), Vec::new()),
         TagOptions::default(),
     );
-    let batch = |lines: &str| {
-        let lines = bytes::Bytes::copy_from_slice(lines.as_bytes());
-        Batch::new(bytes::Bytes::new(), Body::Lines(lines))
-    };
-    let now = jiff::Timestamp::now();
-    stage.tag(batch(&format!("{MATCHING}\n{{\n{{}}\n")), now);
+    tag(&stage, &format!("{MATCHING}\n{{\n{{}}\n"));
 
     let mut events = TcpStream::connect(address).await.unwrap();
     let request = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -154,7 +162,7 @@ async fn matches_are_counted_and_told() {
         assert!(told.contains(part), "{part}\n{told}");
     }
     // And what happens then.
-    stage.tag(batch(&MATCHING.replace("fabrikam", "<b>x")), now);
+    tag(&stage, &MATCHING.replace("fabrikam", "<b>x"));
     until(&mut events, "helpdesk@<b>x.example").await;
     until(&mut events, "\"matches\":2,").await;
 
@@ -225,6 +233,97 @@ async fn who_is_slow_is_cut_off() {
             answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
             "{answer}"
         );
+    }
+}
+
+#[test]
+fn figures_outlive_a_reload() {
+    let telemetry = Telemetry::default();
+    let meter = telemetry.meter("a");
+    let options = TagOptions::default;
+    let all = || compile(pack::built_in(), Vec::new());
+    let stage = Stage::on(meter.clone(), all(), options());
+    let found = || -> Vec<u64> {
+        let rules = meter.rules();
+        rules.values().map(|tally| tally.matches.get()).collect()
+    };
+    assert_eq!(found(), [0, 0]);
+    let row = r#"{"Timestamp":"2026-11-19T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk"}"#;
+    tag(&stage, &format!("{MATCHING}\n{row}\n"));
+    assert_eq!(found(), [1, 1]);
+    // A rule goes, and comes back later; another one stays.
+    let mut rules = pack::built_in();
+    rules.retain(|rule| rule.id == RULE_A);
+    stage.replace(compile(rules, Vec::new()), options());
+    assert_eq!(found(), [1]);
+    tag(&stage, &format!("{MATCHING}\n{row}\n"));
+    assert_eq!(found(), [2]);
+    stage.replace(all(), options());
+    tag(&stage, &format!("{MATCHING}\n"));
+    assert_eq!(meter.rules()[RULE_A].matches.get(), 3);
+    assert_eq!(meter.rules()[RULE_B].matches.get(), 0);
+    // A pipeline that starts anew under the same name goes on where it was.
+    let again = Stage::on(telemetry.meter("a"), all(), options());
+    tag(&again, MATCHING);
+    assert_eq!(meter.rules()[RULE_A].matches.get(), 4);
+    assert_eq!(meter.counts().records, 6);
+}
+
+#[test]
+fn a_flood_is_counted_and_told_of_in_part() {
+    let telemetry = Telemetry::default();
+    let meter = telemetry.meter("a");
+    let all = compile(pack::built_in(), Vec::new());
+    let stage = Stage::on(meter.clone(), all, TagOptions::default());
+    tag(&stage, &format!("{MATCHING}\n").repeat(5_000));
+    assert_eq!(meter.rules()[RULE_A].matches.get(), 5_000);
+    let told = telemetry.matches.since(0).len();
+    assert!((1..5_000).contains(&told), "{told}");
+}
+
+#[test]
+fn a_line_for_each_match_if_asked() {
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let written = Written::default();
+    let writer = written.clone();
+    let log = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    let log = tracing_subscriber::registry()
+        .with(log)
+        .with(Quiet::default());
+    tracing::subscriber::with_default(log, || {
+        let telemetry = Telemetry::default();
+        let meter = telemetry.meter("teams");
+        let all = compile(pack::built_in(), Vec::new());
+        let stage = Stage::on(meter.clone(), all, TagOptions::default());
+        tag(&stage, MATCHING);
+        meter.log_matches(true);
+        let evil = MATCHING.replace("fabrikam", "x\\n\\u001b[2J");
+        tag(&stage, &format!("{evil}\n").repeat(300));
+    });
+    let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(written.lines().count(), 300, "{written}");
+    let line = written.lines().next().unwrap();
+    for part in [
+        " INFO ",
+        " match pipeline=\"teams\"",
+        &format!("rule=\"{RULE_A}\""),
+        "level=\"high\"",
+        "who=\"helpdesk@x\\n\\u{1b}[2J.example\"",
+        "helpdesk)",
+    ] {
+        assert!(line.contains(part), "{part}\n{line}");
     }
 }
 
