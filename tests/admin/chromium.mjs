@@ -67,9 +67,12 @@ class Browser {
 
   async close() {
     const ended = new Promise((resolve) => this.#child.on("exit", resolve));
-    this.#child.kill("SIGKILL");
+    // Asked, it waits for its own processes; they must not write into the profile any more.
+    this.send("Browser.close").catch(() => {});
+    const stuck = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
     await ended;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    clearTimeout(stuck);
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   }
 }
 

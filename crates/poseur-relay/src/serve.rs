@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::admin::Reception;
 use crate::config::values::Secret;
 use crate::config::{self, Config};
 use crate::net::listen::{Door, Stop, serve};
@@ -39,6 +40,7 @@ pub struct StartError(pub Vec<String>);
 pub struct Relay {
     /// What it tells of itself.
     pub telemetry: Arc<Telemetry>,
+    reception: Reception,
     running: BTreeMap<String, Running>,
     /// What accepts connections, of sources that are told to end, too. Whether all was well.
     tasks: JoinSet<bool>,
@@ -80,6 +82,7 @@ struct Prepared {
     name: String,
     matcher: Arc<Matcher>,
     options: TagOptions,
+    log_matches: bool,
     out: Out,
     source: Arc<dyn Source>,
     identity: Identity,
@@ -153,6 +156,11 @@ impl Relay {
         places.collect()
     }
 
+    /// Where an operator can look, if anywhere.
+    pub fn admin(&self) -> Option<std::net::SocketAddr> {
+        self.reception.address()
+    }
+
     /// The pipelines, by name.
     pub fn pipelines(&self) -> impl Iterator<Item = &Arc<Pipeline>> {
         self.running.values().map(|running| &running.pipeline)
@@ -180,10 +188,13 @@ impl Relay {
                 }
             }
         }
-        if !wrong.is_empty() {
+        let reception = self.reception.prepare(config.admin.as_ref()).await;
+        let reception = reception.map_err(|error| wrong.push(format!("admin: {error}")));
+        let (Ok(reception), true) = (reception, wrong.is_empty()) else {
             return Err(StartError(wrong));
-        }
+        };
         // From here on nothing waits, and nothing fails.
+        self.reception.change(reception, &self.telemetry);
         let mut before = std::mem::take(&mut self.running);
         self.watches.clear();
         for (mut one, listener) in prepared.into_iter().zip(listeners) {
@@ -236,10 +247,12 @@ impl Relay {
             name,
             matcher,
             options,
+            log_matches,
             out,
             tls,
             ..
         } = prepared;
+        running.pipeline.stage.meter().log_matches(log_matches);
         running.pipeline.stage.replace(matcher, options);
         running.pipeline.redirect(out);
         if let (Some(running), Some(fresh)) = (&running.tls, &tls) {
@@ -253,6 +266,7 @@ impl Relay {
             name,
             matcher,
             options,
+            log_matches,
             out,
             source,
             identity,
@@ -264,8 +278,9 @@ impl Relay {
         let place = place.unwrap_or(entrance.place);
         info!(pipeline = name, %place, "listening");
         let meter = self.telemetry.meter(&name);
+        meter.log_matches(log_matches);
         meter.set_listening(Some(place.to_string()));
-        let stage = Stage::on(meter, matcher, options, false);
+        let stage = Stage::on(meter, matcher, options);
         let pipeline = Pipeline::new(stage, Room::new(identity.room), out);
         let pipeline = Arc::new(pipeline);
         let stop = Stop {
@@ -367,6 +382,7 @@ impl Relay {
     pub async fn stop(mut self, limit: Duration) -> bool {
         for running in self.running.values() {
             running.stop.soon.cancel();
+            running.pipeline.stage.meter().set_listening(None);
         }
         let drained = timeout(limit, async {
             while self.tasks.join_next().await.is_some() {}
@@ -450,6 +466,7 @@ fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<Stri
         name: name.to_owned(),
         matcher: Arc::new(matcher),
         options: pipeline.options(),
+        log_matches: pipeline.log_matches,
         out: Out {
             sink,
             retry: pipeline.retry(),

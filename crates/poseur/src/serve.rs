@@ -6,15 +6,24 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use poseur_relay::serve::{Checked, Relay, StartError};
+use poseur_relay::telemetry::quiet::Quiet;
 use poseur_setup::ready::Notice;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
 use crate::output;
 use crate::terminal::{Colour, Paint, harmless};
+
+/// How often the log says how much it has left out, if it has.
+const MORE: Duration = Duration::from_secs(5);
 
 /// How to run, beside the configuration.
 #[derive(Debug, Clone, Args)]
@@ -47,11 +56,19 @@ pub enum LogFormat {
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &Serve) -> Result<(), Error> {
-    log(args.log);
+    let quiet = log(args.log);
     let mut builder = runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().build().map_err(Error::Runtime)?;
     let drain = Duration::from_secs(args.drain);
+    let told = quiet.clone();
+    runtime.spawn(async move {
+        loop {
+            sleep(MORE).await;
+            told.tell();
+        }
+    });
     let outcome = runtime.block_on(serve(&args.config, drain));
+    quiet.tell_all();
     // A thread may still be waiting for standard input; nobody needs what it would get.
     runtime.shutdown_background();
     outcome
@@ -112,13 +129,21 @@ async fn serve(path: &Path, drain: Duration) -> Result<(), Error> {
     Ok(())
 }
 
-fn log(format: LogFormat) {
-    let builder = tracing_subscriber::fmt()
+/// Begins a log to standard error, which does not flood.
+fn log(format: LogFormat) -> Quiet {
+    let quiet = Quiet::default();
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(LevelFilter::INFO)
+        .with(quiet.clone())
+        .init();
+    quiet
 }

@@ -30,6 +30,7 @@ type Body = BoxBody<Bytes, Infallible>;
 pub(super) struct Desk {
     telemetry: Arc<Telemetry>,
     live: Live,
+    /// Requests for names that are not ours are refused.
     is_loopback: bool,
     policy: HeaderValue,
 }

@@ -19,7 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::info;
 
 use crate::telemetry::Telemetry;
 use live::Live;
@@ -44,7 +45,8 @@ impl Config {
         match self.listen.ip().is_loopback() || self.insecure {
             true => Ok(()),
             false => Err(
-                "other machines could see matches here, without TLS: listen on 127.0.0.1, or say `insecure: true`",
+                "admin.listen: other machines could see matches there, without TLS: listen on 127.0.0.1, or say \
+                 `insecure: true`",
             ),
         }
     }
@@ -64,8 +66,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Admin {
     listener: TcpListener,
-    /// Requests for other names are refused: see [`answer`].
-    is_loopback: bool,
+    /// As the configuration has it.
+    listen: SocketAddr,
 }
 
 impl Admin {
@@ -76,7 +78,7 @@ impl Admin {
     pub async fn open(config: &Config) -> io::Result<Admin> {
         Ok(Admin {
             listener: TcpListener::bind(config.listen).await?,
-            is_loopback: config.listen.ip().is_loopback(),
+            listen: config.listen,
         })
     }
 
@@ -91,7 +93,8 @@ impl Admin {
     /// Answers until it is told to stop. Who is still connected then is cut off.
     pub async fn serve(self, telemetry: Arc<Telemetry>, stop: CancellationToken) {
         let live = Live::begin(telemetry.clone(), stop.clone());
-        let desk = Arc::new(answer::Desk::new(telemetry, live, self.is_loopback));
+        let is_loopback = self.listen.ip().is_loopback();
+        let desk = Arc::new(answer::Desk::new(telemetry, live, is_loopback));
         let seats = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let accepted = async {
@@ -114,6 +117,66 @@ impl Admin {
                 stop.run_until_cancelled(connection(stream, desk)).await;
             });
         }
+    }
+}
+
+/// The address in use, if any, over changes of the configuration.
+#[derive(Debug, Default)]
+pub struct Reception(Option<Open>);
+
+#[derive(Debug)]
+struct Open {
+    /// As the configuration has it: with a port of 0, maybe.
+    listen: SocketAddr,
+    address: SocketAddr,
+    _end: DropGuard,
+}
+
+/// What is to become of a [`Reception`].
+#[derive(Debug)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// Another address, or none any more.
+    To(Option<Admin>),
+}
+
+impl Reception {
+    /// The address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.as_ref().map(|open| open.address)
+    }
+
+    /// Opens what a configuration says. Nothing has changed before [`Reception::change`].
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub async fn prepare(&self, config: Option<&Config>) -> Result<Change, String> {
+        let now = self.0.as_ref().map(|open| open.listen);
+        match config {
+            same if same.map(|config| config.listen) == now => Ok(Change::None),
+            None => Ok(Change::To(None)),
+            Some(config) => match Admin::open(config).await {
+                Ok(admin) => Ok(Change::To(Some(admin))),
+                Err(error) => Err(format!("cannot listen on {}: {error}", config.listen)),
+            },
+        }
+    }
+
+    /// Answers at the new address, and no longer at the old one.
+    pub fn change(&mut self, change: Change, telemetry: &Arc<Telemetry>) {
+        let Change::To(admin) = change else { return };
+        self.0 = admin.map(|admin| {
+            let (stop, listen) = (CancellationToken::new(), admin.listen);
+            let address = admin.address().unwrap_or(listen);
+            info!("the live page is at http://{address}/, metrics at http://{address}/metrics");
+            tokio::spawn(admin.serve(telemetry.clone(), stop.clone()));
+            Open {
+                listen,
+                address,
+                _end: stop.drop_guard(),
+            }
+        });
     }
 }
 

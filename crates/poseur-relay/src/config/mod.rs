@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use self::values::{Secret, Size, Span};
 use crate::net::place::Place;
-use crate::{pipeline, sink, source};
+use crate::{admin, pipeline, sink, source};
 
 /// What `poseur serve` does.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ use crate::{pipeline, sink, source};
 pub struct Config {
     /// Pipelines by name. Each has its own rules, source and sink.
     pub pipelines: BTreeMap<String, Pipeline>,
+    /// Where the state of all this can be seen: health, metrics, the live page. Nowhere, if it is not given.
+    pub admin: Option<admin::Config>,
 }
 
 /// From a source, past rules, to a sink.
@@ -52,6 +54,9 @@ pub struct Pipeline {
     /// How a delivery that fails is tried again.
     #[serde(default)]
     pub retry: Retry,
+    /// Writes a line into the log for each match.
+    #[serde(default)]
+    pub log_matches: bool,
 }
 
 /// How tags look.
@@ -250,6 +255,9 @@ impl Config {
             }
         }
         wrong.extend(self.shared_places(file));
+        if let Some(Err(reason)) = self.admin.as_ref().map(admin::Config::check) {
+            wrong.push(ConfigError::Unreadable(format!("{file}: {reason}")));
+        }
         if self.pipelines.is_empty() {
             wrong.push(ConfigError::Unreadable(format!(
                 "{file}: there is no pipeline"

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use poseur_tagger::msgpack::head::skip;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -230,6 +231,10 @@ impl Session {
             Message::Chunk(chunk) => chunk,
         };
         let batch = self.batch(&message, &chunk)?;
+        if let Body::Events(events) = &batch.body {
+            let records = records(events, chunk.options.size);
+            self.way.pipeline().stage.meter().add_records(records);
+        }
         self.way.deliver(batch).await?;
         if let Some(id) = chunk.options.chunk {
             let mut ack = Vec::new();
@@ -265,5 +270,35 @@ impl Session {
             packed,
             ..Batch::new(message.slice_ref(chunk.tag), body)
         })
+    }
+}
+
+/// How many events there are: as many as the sender says, but no more than there is room for; if it says nothing, they
+/// are counted. This is for figures only.
+fn records(events: &[u8], stated: Option<u64>) -> u64 {
+    // An array of two, a time, a record.
+    const SMALLEST: u64 = 3;
+    if let Some(stated) = stated {
+        return stated.min(events.len() as u64 / SMALLEST);
+    }
+    let (mut at, mut records) = (0, 0);
+    while let Ok(next) = skip(events, at) {
+        (at, records) = (next, records + 1);
+    }
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_stated_or_counted() {
+        let events = b"\x92\x05\x80".repeat(4);
+        assert_eq!(records(&events, Some(2)), 2);
+        assert_eq!(records(&events, Some(u64::MAX)), 4);
+        assert_eq!(records(&events, None), 4);
+        assert_eq!(records(&events[..11], None), 3);
+        assert_eq!(records(b"", None), 0);
     }
 }

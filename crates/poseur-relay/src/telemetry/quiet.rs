@@ -24,7 +24,7 @@ pub const BURST: u64 = 20;
 /// See [`BURST`].
 pub const INTERVAL: Duration = Duration::from_secs(30);
 
-/// A layer that stops what is too much. [`Quiet::tell`] is to be called now and then. A line for each match is what
+/// A layer that stops what is too much. [`Quiet::tell`] is to be called every few seconds. A line for each match is what
 /// an operator has asked for: these are not counted.
 #[derive(Debug, Clone, Default)]
 pub struct Quiet(Arc<Mutex<HashMap<Kind, Seen>>>);
@@ -80,9 +80,18 @@ impl Quiet {
         over
     }
 
-    /// Says in the log what was stopped.
+    /// Says in the log what was stopped in intervals that are over.
     pub fn tell(&self) {
-        for (pipeline, level, line) in self.over(Instant::now()) {
+        self.tell_until(Instant::now());
+    }
+
+    /// Says in the log what was stopped so far: nothing more will come.
+    pub fn tell_all(&self) {
+        self.tell_until(Instant::now() + INTERVAL);
+    }
+
+    fn tell_until(&self, now: Instant) {
+        for (pipeline, level, line) in self.over(now) {
             match level {
                 Level::ERROR => error!(target: MORE, pipeline, "{line}"),
                 Level::WARN => warn!(target: MORE, pipeline, "{line}"),

@@ -4,9 +4,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_relay::admin::{Admin, Config};
 use poseur_relay::batch::{Batch, Body};
+use poseur_relay::config::Config as PipelinesConfig;
+use poseur_relay::net::place::Place;
+use poseur_relay::serve::Relay;
 use poseur_relay::stage::Stage;
 use poseur_relay::telemetry::Telemetry;
 use poseur_relay::telemetry::quiet::Quiet;
@@ -15,11 +19,11 @@ use poseur_tagger::TagOptions;
 use poseur_tests::tagging::{RULE_A, RULE_B, compile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::peers::MATCHING;
+use crate::peers::{MATCHING, OTHER, Peer, downstream, event, id};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -65,11 +69,7 @@ async fn until(stream: &mut TcpStream, wanted: &str) -> String {
 /// Lets a stage tag some lines.
 fn tag(stage: &Stage, lines: &str) {
     let body = Body::Lines(lines.to_owned().into());
-    let batch = Batch {
-        tag: Default::default(),
-        body,
-    };
-    stage.tag(batch, Timestamp::now());
+    stage.tag(Batch::new(Bytes::new(), body), Timestamp::now());
 }
 
 #[tokio::test]
@@ -234,6 +234,91 @@ async fn who_is_slow_is_cut_off() {
             "{answer}"
         );
     }
+}
+
+/// From a configuration: figures of a whole pipeline; the address stays, moves and goes with the configuration.
+#[tokio::test]
+async fn a_relay_shows_itself() {
+    let (to, _) = downstream(usize::MAX).await;
+    let config = |admin: &str| {
+        let text = format!(
+            "pipelines:\n  teams:\n    source: {{ type: forward, listen: 127.0.0.1:0 }}\n    \
+             sink: {{ type: forward, connect: ['{to}'] }}\n{admin}"
+        );
+        PipelinesConfig::parse("c.yaml", &text)
+    };
+    let here = config("admin: { listen: 127.0.0.1:0 }\n").unwrap();
+    let mut relay = Relay::start(&here).await.unwrap();
+    let address = relay.admin().unwrap();
+    assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200 "));
+    let Place::Tcp(source) = relay.places()["teams"].clone() else {
+        panic!("no address");
+    };
+    let mut sender = Peer::connect(source).await;
+    let events = [event(MATCHING), event(OTHER)].concat();
+    sender.send(&events, id("one")).await;
+    assert_eq!(sender.ack().await.unwrap(), b"one");
+    let metrics = get(address, "/metrics").await;
+    let bytes = events.len();
+    for line in [
+        "poseur_records_total{pipeline=\"teams\"} 2",
+        "poseur_batches_total{pipeline=\"teams\",result=\"delivered\"} 1",
+        "poseur_connections{pipeline=\"teams\"} 1",
+        "poseur_source_listening{pipeline=\"teams\"} 1",
+        "poseur_ack_latency_seconds_count{pipeline=\"teams\"} 1",
+        "poseur_room_bytes{pipeline=\"teams\"} 67108864",
+        &format!("poseur_received_bytes_total{{pipeline=\"teams\"}} {bytes}"),
+        &format!("poseur_matches_total{{pipeline=\"teams\",rule=\"{RULE_A}\"}} 1"),
+    ] {
+        assert!(metrics.lines().any(|one| one == line), "{line}\n{metrics}");
+    }
+    let delivered = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("poseur_delivered_bytes_total{pipeline=\"teams\"} "));
+    assert!(
+        delivered.unwrap().parse::<usize>().unwrap() > bytes,
+        "with a tag"
+    );
+
+    relay.change(&here).await.unwrap();
+    assert_eq!(relay.admin(), Some(address), "it stays");
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = taken.local_addr().unwrap();
+    let elsewhere = config(&format!("admin: {{ listen: '{place}' }}\n")).unwrap();
+    let error = relay.change(&elsewhere).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("admin: cannot listen on {place}: ")),
+        "{error}"
+    );
+    assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200 "));
+    drop(taken);
+    relay.change(&elsewhere).await.unwrap();
+    assert!(get(place, "/healthz").await.starts_with("HTTP/1.1 200 "));
+    let metrics = get(place, "/metrics").await;
+    assert!(
+        metrics.contains("poseur_records_total{pipeline=\"teams\"} 2\n"),
+        "{metrics}"
+    );
+    refused(address).await;
+    relay.change(&config("").unwrap()).await.unwrap();
+    assert_eq!(relay.admin(), None);
+    refused(place).await;
+
+    let open = config("admin: { listen: 0.0.0.0:9765 }\n").unwrap_err();
+    assert!(
+        open[0].to_string().starts_with("c.yaml: admin.listen: "),
+        "{open:?}"
+    );
+}
+
+/// Waits until nobody answers there.
+async fn refused(address: SocketAddr) {
+    let refused = async {
+        while TcpStream::connect(address).await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LIMIT, refused).await.expect("nobody answers");
 }
 
 #[test]
