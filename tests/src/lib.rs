@@ -8,6 +8,7 @@ pub mod fluent_bit;
 pub mod kuery;
 pub mod kusto;
 pub mod msgpack;
+pub mod protobuf;
 pub mod reference;
 pub mod rules;
 pub mod splicing;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
+use poseur_tagger::protobuf::push::PushTagger;
 use poseur_tagger::{Counts, Observer, TagOptions, Tagged, Tagger};
 
 use crate::batch::{Batch, Body};
@@ -28,6 +29,7 @@ struct Inner {
     /// Taggers of this matcher that nobody is using.
     chunks: Vec<ChunkTagger>,
     lines: Vec<Tagger>,
+    requests: Vec<PushTagger>,
 }
 
 impl Stage {
@@ -44,6 +46,7 @@ impl Stage {
             options,
             chunks: Vec::new(),
             lines: Vec::new(),
+            requests: Vec::new(),
         };
         Stage {
             inner: Mutex::new(inner),
@@ -65,6 +68,7 @@ impl Stage {
         inner.observer = observer;
         inner.chunks.clear();
         inner.lines.clear();
+        inner.requests.clear();
     }
 
     /// What was seen so far, and how many batches could not be taken apart.
@@ -74,7 +78,7 @@ impl Stage {
 
     /// Tags a batch, as of `now`. Without a match it is the same memory.
     pub fn tag(&self, mut batch: Batch, now: Timestamp) -> Batch {
-        match &mut batch.body {
+        let (bytes, tagged) = match &mut batch.body {
             Body::Events(events) => {
                 let tagged = self.with(
                     |inner| &mut inner.chunks,
@@ -84,14 +88,7 @@ impl Stage {
                     ChunkTagger::counts,
                     |tagger| tagger.tag(events, now).map(changed),
                 );
-                match tagged {
-                    Ok(Some(tagged)) => {
-                        *events = tagged;
-                        batch.packed = None;
-                    }
-                    Ok(None) => {}
-                    Err(_) => self.meter.opaque.add(1),
-                }
+                (events, tagged)
             }
             Body::Lines(lines) => {
                 let tagged = self.with(
@@ -102,12 +99,28 @@ impl Stage {
                     Tagger::counts,
                     |tagger| changed(tagger.tag(lines, now)),
                 );
-                if let Some(tagged) = tagged {
-                    *lines = tagged;
-                    batch.packed = None;
-                }
+                (lines, Ok(tagged))
             }
-            Body::Signal(..) | Body::Push(_) => {}
+            Body::Push(request) => {
+                let tagged = self.with(
+                    |inner| &mut inner.requests,
+                    |matcher, options, observer| {
+                        PushTagger::new(matcher, options).with_observer(observer)
+                    },
+                    PushTagger::counts,
+                    |tagger| tagger.tag(request, now).map(changed),
+                );
+                (request, tagged)
+            }
+            Body::Signal(..) => return batch,
+        };
+        match tagged {
+            Ok(Some(tagged)) => {
+                *bytes = tagged;
+                batch.packed = None;
+            }
+            Ok(None) => {}
+            Err(_) => self.meter.opaque.add(1),
         }
         batch
     }

@@ -4,10 +4,12 @@
 
 pub mod candidates;
 pub mod counts;
+pub mod events;
 pub mod finding;
 pub mod frames;
 pub mod json;
 pub mod msgpack;
+pub mod protobuf;
 pub mod splice;
 pub mod tag;
 pub mod tagged;

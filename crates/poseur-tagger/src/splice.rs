@@ -8,6 +8,7 @@ use poseur_matcher::found::Found;
 use poseur_matcher::paths::{PathId, Paths};
 use poseur_matcher::record::{Handle, Kind, Record, Unreadable};
 
+use crate::json::document::{Pool, open};
 use crate::tag::{ECS_FIELDS, Style, TagWriter};
 
 /// One change: bytes of the document that are taken out (none, for an insertion), and what is
@@ -42,7 +43,7 @@ pub struct Edits {
 /// A record that tags can be spliced into. What is new is at the end of [`Edits::made`] as JSON, from `start`
 /// on, and the target spells it as its format does.
 pub trait Target: Record {
-    /// Visits the values of an object's members that have this key.
+    /// Visits what is replaced where a value of an object is: of each member that has this key.
     ///
     /// # Errors
     /// If the object cannot be read.
@@ -53,11 +54,11 @@ pub trait Target: Record {
         visit: &mut dyn FnMut(Handle),
     ) -> Result<(), Unreadable>;
 
-    /// Spells a value that takes the place of others.
+    /// Spells a value that takes the place of others, members of an object.
     ///
     /// # Errors
     /// If it cannot be spelled.
-    fn spell(&self, start: usize, edits: &mut Edits) -> Result<(), Unreadable>;
+    fn spell(&self, object: Handle, start: usize, edits: &mut Edits) -> Result<(), Unreadable>;
 
     /// Adds members to an object: a comma and a member (`"key":value`) for each.
     ///
@@ -75,6 +76,30 @@ pub trait Target: Record {
     /// # Errors
     /// If the list can take no more.
     fn add_element(&self, list: Handle, start: usize, edits: &mut Edits) -> Result<(), Unreadable>;
+}
+
+/// Takes what stands at the end as JSON, makes a text of it that is a document, and gives this to
+/// `write`.
+pub(crate) fn respell<T>(
+    pool: &Pool,
+    start: usize,
+    edits: &mut Edits,
+    brackets: [&[u8]; 2],
+    write: impl Fn(&dyn Record, Handle, &mut Vec<u8>) -> Result<T, Unreadable>,
+) -> Result<T, Unreadable> {
+    let mut text = pool.take();
+    text.extend_from_slice(brackets[0]);
+    // The comma is left out.
+    let new = &edits.made[start..];
+    text.extend_from_slice(new.strip_prefix(b",").unwrap_or(new));
+    text.extend_from_slice(brackets[1]);
+    edits.made.truncate(start);
+    let mut outcome = Err(Unreadable::Broken);
+    open(&text, pool, &mut |document| {
+        outcome = write(document, document.root(), &mut edits.made);
+    });
+    pool.give(text);
+    outcome
 }
 
 /// Splices tags into records.
@@ -141,7 +166,7 @@ impl Splicer {
         if edits.list.len() > first {
             // Every occurrence: which one a reader believes is not ours to know.
             self.tag.value(verdict, &mut edits.made);
-            target.spell(start, edits)?;
+            target.spell(root, start, edits)?;
             for edit in &mut edits.list[first..] {
                 edit.made.end = edits.made.len();
             }

@@ -96,6 +96,11 @@ impl Output {
         splice(other, &mut self.edits, target, root, offset, verdict)
     }
 
+    /// The edits so far.
+    pub fn edits(&mut self) -> &mut Edits {
+        &mut self.edits
+    }
+
     /// Where the edits are now.
     pub fn mark(&self) -> Mark {
         Mark {

@@ -26,7 +26,7 @@ impl Target for Document<'_> {
         })
     }
 
-    fn spell(&self, _: usize, _: &mut Edits) -> Result<(), Unreadable> {
+    fn spell(&self, _: Handle, _: usize, _: &mut Edits) -> Result<(), Unreadable> {
         Ok(())
     }
 

@@ -1,148 +1,42 @@
 //! The tagger for chunks of events: a chunk in, the same bytes out with tags spliced in.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use poseur_matcher::Matcher;
 use poseur_matcher::record::{Handle, MAX_DEPTH, Record, Unreadable};
-use poseur_matcher::{Matcher, Scratch, Verdict};
 
 use super::document::Map;
 use super::events::event;
 use super::head::nesting;
-use crate::candidates::Candidates;
 use crate::counts::Counts;
+use crate::events::{Event, Events, Format, Hit};
 use crate::json::document::Pool;
 use crate::splice::Splicer;
 use crate::tag::{Style, TagOptions, TagWriter};
 use crate::tagged::{Observer, Output, Tagged};
 
-/// Reads chunks of events and decides about their records.
+/// Chunks as Fluent Bit and Fluentd pass them on: see [`events`](super::events).
 #[derive(Debug)]
-pub struct Chunks {
-    matcher: Arc<Matcher>,
-    candidates: Candidates,
-    scratch: Scratch,
-    pool: Pool,
-    /// What was seen so far. [`Counts::records`] stays 0: events that cannot match are not told apart.
-    pub counts: Counts,
-}
+pub struct Chunk;
 
-/// A record that has a verdict.
-pub struct Hit<'a> {
-    /// The event's record; handles are places in the chunk.
-    pub map: &'a Map<'a>,
-    /// The record that was decided about, in it.
-    pub root: Handle,
-    /// The verdict.
-    pub verdict: &'a Verdict,
-}
+impl Format for Chunk {
+    type Record<'a> = Map<'a>;
 
-impl Chunks {
-    /// Reads for a matcher.
-    pub fn new(matcher: Arc<Matcher>) -> Chunks {
-        Chunks {
-            candidates: Candidates::new(matcher.witnesses()),
-            scratch: Scratch::new(&matcher),
-            matcher,
-            pool: Pool::default(),
-            counts: Counts::default(),
-        }
+    fn event(chunk: &[u8], at: usize) -> Result<Event, Unreadable> {
+        event(chunk, at)
     }
 
-    /// Fills in the verdicts' summaries.
-    pub fn with_summary(mut self) -> Chunks {
-        self.scratch = self.scratch.with_summary();
-        self
+    fn record<'a>(
+        chunk: &'a [u8],
+        at: Handle,
+        pool: &'a Pool,
+    ) -> Result<Option<Map<'a>>, Unreadable> {
+        Map::new(chunk, at, pool).map(Some)
     }
 
-    /// The matcher.
-    pub fn matcher(&self) -> &Arc<Matcher> {
-        &self.matcher
-    }
-
-    /// Decides about all records of a chunk, as of `now`. `visit` gets every record that has a verdict, in
-    /// order.
-    ///
-    /// # Errors
-    /// If the chunk cannot be taken apart into events: those before that place may have been visited.
-    pub fn read(
-        &mut self,
-        chunk: &[u8],
-        now: Timestamp,
-        visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        self.counts.bytes += chunk.len() as u64;
-        let (mut at, mut record, mut broken) = (0, None, None);
-        let mut visited = false;
-        loop {
-            let from = at;
-            // Hits come in order, so that events are passed over once.
-            let around = |_, place: usize| -> Option<Range<usize>> {
-                while at <= place {
-                    match event(chunk, at) {
-                        Ok(event) => {
-                            at = event.range.end;
-                            record = event.record;
-                            if place < at {
-                                return Some(event.range);
-                            }
-                        }
-                        Err(reason) => {
-                            broken = Some(reason);
-                            return None;
-                        }
-                    }
-                }
-                None
-            };
-            let (candidate, _) = self.candidates.next_record(chunk, from, around);
-            if let Some(reason) = broken {
-                return Err(reason);
-            }
-            if candidate.is_none() {
-                break;
-            }
-            if let Some(record) = record {
-                self.record(chunk, record, now, &mut |hit| {
-                    visited = true;
-                    visit(hit)
-                });
-            }
-        }
-        // A chunk is only written anew if all of it can be taken apart.
-        while visited && at < chunk.len() {
-            at = event(chunk, at)?.range.end;
-        }
-        Ok(())
-    }
-
-    fn record(
-        &mut self,
-        chunk: &[u8],
-        record: Handle,
-        now: Timestamp,
-        visit: &mut dyn FnMut(Hit<'_>) -> Result<(), Unreadable>,
-    ) {
-        self.counts.candidates += 1;
-        let counts = &mut self.counts;
-        let outcome = Map::new(chunk, record, &self.pool).and_then(|map| {
-            let mut checked = false;
-            self.matcher
-                .decide(&map, now, &mut self.scratch, &mut |root, verdict| {
-                    // Nothing is written because of a record that is not valid through and through.
-                    if !checked {
-                        map.check()?;
-                        checked = true;
-                    }
-                    counts.verdict(verdict);
-                    let map = &map;
-                    visit(Hit { map, root, verdict })
-                })
-        });
-        if let Err(reason) = outcome {
-            self.counts.unreadable(reason);
-        }
+    fn check(record: &Map<'_>) -> Result<(), Unreadable> {
+        record.check()
     }
 }
 
@@ -156,7 +50,7 @@ pub const MOST_NESTED: usize = 24;
 /// and if that does not do, none.
 #[derive(Debug)]
 pub struct ChunkTagger {
-    chunks: Chunks,
+    chunks: Events<Chunk>,
     output: Output,
     /// Writes tags that hardly nest.
     flat: Splicer,
@@ -173,7 +67,7 @@ impl ChunkTagger {
         ChunkTagger {
             output: Output::new(splicer(options)),
             flat: splicer(flat),
-            chunks: Chunks::new(matcher),
+            chunks: Events::new(matcher),
         }
     }
 
@@ -204,7 +98,12 @@ impl ChunkTagger {
             flat,
         } = self;
         output.clear();
-        chunks.read(chunk, now, &mut |Hit { map, root, verdict }| {
+        chunks.read(chunk, now, &mut |hit| {
+            let Hit {
+                record: map,
+                root,
+                verdict,
+            } = hit;
             let mark = output.mark();
             output.splice(map, root, 0, verdict)?;
             if nests_too_deep(output, chunk, map.root()) {

@@ -2,22 +2,12 @@
 //!
 //! Fluent Bit writes `[[time, {metadata}], {record}]`, Fluentd and older releases `[time, {record}]`; the
 //! time is an extension of type 0, an integer or a float. Fluent Bit also writes markers where a
-//! group of events begins and ends: such an event has no time, but -1 or -2 for its seconds.
-
-use std::ops::Range;
+//! group of events begins and ends: such an event has no time, but -1 or -2 for its seconds. It has no record.
 
 use poseur_matcher::record::{Handle, Unreadable};
 
 use super::head::{Head, HeadKind, head, skip};
-
-/// One event of a chunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// All of its bytes.
-    pub range: Range<usize>,
-    /// Its record; `None` for what marks a group, or is no event.
-    pub record: Option<Handle>,
-}
+use crate::events::Event;
 
 /// The event that begins at `at`.
 ///

@@ -310,7 +310,7 @@ impl Target for ValueRecord<'_> {
         Ok(())
     }
 
-    fn spell(&self, _start: usize, _edits: &mut Edits) -> Result<(), Unreadable> {
+    fn spell(&self, _object: Handle, _start: usize, _edits: &mut Edits) -> Result<(), Unreadable> {
         Ok(())
     }
 
