@@ -318,8 +318,16 @@ const fn inner(entries: bool, of: fn(u32) -> Option<&'static Inner>) -> Inner {
     Inner { entries, of }
 }
 
-/// A field: its number, all of its bytes, and what it holds if it has a length.
-fn fields(mut message: &[u8]) -> Vec<(u32, &[u8], Option<&[u8]>)> {
+/// A field of a message.
+struct Field<'a> {
+    number: u32,
+    /// All of its bytes.
+    bytes: &'a [u8],
+    /// What it holds, if it has a length.
+    inside: Option<&'a [u8]>,
+}
+
+fn fields(mut message: &[u8]) -> Vec<Field<'_>> {
     let mut fields = Vec::new();
     while !message.is_empty() {
         let whole = message;
@@ -340,34 +348,39 @@ fn fields(mut message: &[u8]) -> Vec<(u32, &[u8], Option<&[u8]>)> {
             other => panic!("{other:?} is not written"),
         };
         message = &message[length..];
-        fields.push((number, &whole[..whole.len() - message.len()], inside));
+        let bytes = &whole[..whole.len() - message.len()];
+        fields.push(Field {
+            number,
+            bytes,
+            inside,
+        });
     }
     fields
 }
 
 fn compare(inner: &Inner, before: &[u8], after: &[u8], options: &TagOptions, in_tag: bool) {
     let mut later = fields(after).into_iter();
-    for (number, bytes, inside) in fields(before) {
-        let (same, now, inside_now) = later.next().expect("a field was taken away");
-        assert_eq!(number, same, "another field");
-        if bytes == now {
+    for field in fields(before) {
+        let now = later.next().expect("a field was taken away");
+        assert_eq!(field.number, now.number, "another field");
+        if field.bytes == now.bytes {
             continue;
         }
-        let (Some(inside), Some(inside_now)) = (inside, inside_now) else {
+        let (Some(inside), Some(inside_now)) = (field.inside, now.inside) else {
             panic!("a value was changed");
         };
-        let next = (inner.of)(number).expect("more than a tag was changed");
-        let is_tag = inner.entries && number == 1 && is_tag(inside, options);
+        let next = (inner.of)(field.number).expect("more than a tag was changed");
+        let is_tag = inner.entries && field.number == 1 && is_tag(inside, options);
         if is_tag && options.style != Style::Ecs {
             assert_eq!(key(inside), key(inside_now), "another key");
             continue;
         }
         compare(next, inside, inside_now, options, is_tag || in_tag);
     }
-    for (number, _, inside) in later {
-        assert_eq!(number, 1, "something new");
+    for field in later {
+        assert_eq!(field.number, 1, "something new");
         let is_element = in_tag && std::ptr::eq(inner, &LIST);
-        let inside = inside.expect("an entry or an element");
+        let inside = field.inside.expect("an entry or an element");
         assert!(
             is_element || inner.entries && is_tag(inside, options),
             "a member that is no tag was added"
@@ -378,8 +391,8 @@ fn compare(inner: &Inner, before: &[u8], after: &[u8], options: &TagOptions, in_
 /// The key of an entry.
 fn key(entry: &[u8]) -> &[u8] {
     let fields = fields(entry);
-    let key = fields.iter().rev().find(|(number, ..)| *number == 1);
-    key.and_then(|(.., key)| *key).unwrap_or_default()
+    let key = fields.iter().rev().find(|field| field.number == 1);
+    key.and_then(|key| key.inside).unwrap_or_default()
 }
 
 fn is_tag(entry: &[u8], options: &TagOptions) -> bool {
