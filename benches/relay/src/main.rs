@@ -1,0 +1,202 @@
+//! Measures `poseur serve` over loopback, as a process, with senders and receivers in this one: throughput beside a proxy
+//! that only copies, latency at half load, memory with many connections. What arrives is counted and must be right.
+//!
+//! ```text
+//! cargo build --release -p poseur --features serve
+//! cargo run --release -p poseur-relay-benches
+//! ```
+
+mod forward;
+mod http;
+mod load;
+mod process;
+mod proxy;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::load::{Load, latency, median, throughput};
+use crate::process::Process;
+
+#[derive(Parser)]
+#[command(about = "Measures `poseur serve` over loopback")]
+struct Args {
+    /// What is measured; everything if nothing is named
+    #[arg(value_enum)]
+    what: Vec<What>,
+
+    /// The command, built with the feature `serve`; beside this program if it is not given
+    #[arg(long, value_name = "FILE")]
+    poseur: Option<PathBuf>,
+
+    /// How long each measurement takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+    seconds: u64,
+
+    /// Everybody is measured so often, in turn
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+
+    /// Connections at once
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+
+    /// Bytes of events in a chunk, or of lines in a body
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    chunk: usize,
+
+    /// For itself: copies between two addresses
+    #[arg(long, hide = true, num_args = 2, value_names = ["LISTEN", "CONNECT"])]
+    proxy: Option<Vec<SocketAddr>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Forward in, Forward out
+    Forward,
+    /// NDJSON over HTTP in, nowhere out
+    Http,
+    /// What the stage adds to the time until an acknowledgement, at half load
+    Latency,
+    /// Resident memory at full load with 100 connections
+    Memory,
+}
+
+fn main() {
+    let args = Args::parse();
+    if let Some(addresses) = &args.proxy {
+        return proxy::run(addresses[0], addresses[1]);
+    }
+    let all = [What::Forward, What::Http, What::Latency, What::Memory];
+    let wanted = if args.what.is_empty() {
+        &all[..]
+    } else {
+        &args.what
+    };
+    for what in wanted {
+        match what {
+            What::Forward => measure_forward(&args),
+            What::Http => measure_http(&args),
+            What::Latency => measure_latency(&args),
+            What::Memory => measure_memory(&args),
+        }
+    }
+}
+
+fn measure_forward(args: &Args) {
+    let load = forward::chunks(args.chunk);
+    let receiver = forward::Receiver::start();
+    let serve = Process::serve(args, &forward::pipeline(receiver.address));
+    let proxy = Process::proxy(receiver.address);
+    let (mut ours, mut copies, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..args.rounds {
+        let before = serve.cpu();
+        let rate = forward_rate(args, &load, serve.address, &receiver, load.matching);
+        cpu.push((serve.cpu() - before).as_secs_f64() / args.seconds as f64);
+        ours.push(rate);
+        copies.push(forward_rate(args, &load, proxy.address, &receiver, 0));
+    }
+    let (ours, copies) = (median(ours), median(copies));
+    println!(
+        "forward → forward     {:>6.0} MB/s   a proxy that copies whole messages {:>6.0} MB/s   {:.0} % of it   {:.2} cores",
+        ours / 1e6,
+        copies / 1e6,
+        100.0 * ours / copies,
+        median(cpu),
+    );
+}
+
+fn forward_rate(
+    args: &Args,
+    load: &Load,
+    to: SocketAddr,
+    receiver: &forward::Receiver,
+    tags: u64,
+) -> f64 {
+    let before = receiver.seen();
+    let (sent, took) = throughput(args.connections, args.seconds, |deadline| {
+        forward::send(to, load, deadline)
+    });
+    let after = receiver.seen();
+    assert_eq!(after.chunks - before.chunks, sent, "chunks that arrived");
+    let rounds = sent as f64 / load.messages.len() as f64;
+    let expected = tags as f64 * rounds;
+    let found = (after.tags - before.tags) as f64;
+    // Senders stop anywhere in the load.
+    let slack = (load.matching * args.connections as u64) as f64;
+    assert!(
+        (found - expected).abs() <= slack,
+        "{found} tags instead of {expected}"
+    );
+    sent as f64 * load.bytes as f64 / load.messages.len() as f64 / took.as_secs_f64()
+}
+
+fn measure_http(args: &Args) {
+    let load = http::bodies(args.chunk);
+    let serve = Process::serve(args, http::PIPELINE);
+    let (mut rates, mut cpu) = (Vec::new(), Vec::new());
+    for _ in 0..args.rounds {
+        let before = serve.cpu();
+        let (sent, took) = throughput(args.connections, args.seconds, |deadline| {
+            http::send(serve.address, &load, deadline)
+        });
+        cpu.push((serve.cpu() - before).as_secs_f64() / took.as_secs_f64());
+        let bytes = sent as f64 * load.bytes as f64 / load.messages.len() as f64;
+        rates.push(bytes / took.as_secs_f64());
+    }
+    println!(
+        "http NDJSON → null    {:>6.0} MB/s   {:.2} cores",
+        median(rates) / 1e6,
+        median(cpu)
+    );
+}
+
+fn measure_latency(args: &Args) {
+    // As a shipper flushes them: small chunks.
+    let load = forward::chunks(64 << 10);
+    let receiver = forward::Receiver::start();
+    let serve = Process::serve(args, &forward::pipeline(receiver.address));
+    let full = forward_rate(args, &load, serve.address, &receiver, load.matching);
+    let chunk = load.bytes as f64 / load.messages.len() as f64;
+    let pause = Duration::from_secs_f64(args.connections as f64 * chunk / (full / 2.0));
+    let (mut added, mut shown) = (Vec::new(), [0.0; 2]);
+    for _ in 0..args.rounds {
+        let [direct, through] = [receiver.address, serve.address].map(|to| {
+            latency(args.connections, args.seconds, pause, |pace| {
+                forward::send_paced(to, &load, pace)
+            })
+        });
+        shown = [direct, through].map(|times| times.at(0.99).as_secs_f64() * 1e3);
+        added.push(shown[1] - shown[0]);
+    }
+    println!(
+        "latency, half load    {:>6.2} ms added at p99 (last round: {:.2} ms direct, {:.2} ms through), {:.0} MB/s in chunks of 64 KiB",
+        median(added),
+        shown[0],
+        shown[1],
+        full / 2e6,
+    );
+}
+
+fn measure_memory(args: &Args) {
+    let load = forward::chunks(args.chunk);
+    let receiver = forward::Receiver::start();
+    let serve = Process::serve(args, &forward::pipeline(receiver.address));
+    let many = Args {
+        connections: 100,
+        what: Vec::new(),
+        poseur: None,
+        proxy: None,
+        ..*args
+    };
+    let rate = forward_rate(&many, &load, serve.address, &receiver, load.matching);
+    println!(
+        "memory                {:>6.1} MB resident at most, 100 connections, chunks of {} KiB, {:.0} MB/s",
+        serve.peak_memory() as f64 / 1e6,
+        args.chunk >> 10,
+        rate / 1e6,
+    );
+}
