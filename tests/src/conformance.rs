@@ -70,24 +70,74 @@ pub fn suite(rules: &[Rule], at: Timestamp) -> Vec<Case> {
 /// If an answer holds other tags than expected, or a tag too many, or if the suite proves nothing.
 pub fn check(at: Timestamp, mut host: impl FnMut(&[u8]) -> Vec<u8>) -> (usize, usize) {
     let cases = suite(&poseur_rule::pack::built_in(), at);
-    let mut tagged = 0;
-    for case in &cases {
-        let answer = host(&case.record);
-        let (record, text) = (&case.record, String::from_utf8_lossy(&answer));
-        let found = found(&answer).unwrap_or_else(|| panic!("no JSON: {text}"));
-        let record = String::from_utf8_lossy(record);
-        assert_eq!(
-            found, case.rules,
-            "the rules of {record}\ncame out as {text}"
+    let tagged = cases.iter().filter(|case| case.check(&host(&case.record)));
+    proves((cases.len(), tagged.count()))
+}
+
+/// The same for a host that takes many records at once, and answers with one record for each, in their order.
+///
+/// # Panics
+/// As [`check`], and if a record is missing, or holds something else than it did beside its tags.
+pub fn check_together(cases: &[Case], answers: &[Vec<u8>]) -> (usize, usize) {
+    assert_eq!(answers.len(), cases.len(), "a record for each");
+    let pairs = cases.iter().zip(answers);
+    let tagged = pairs.filter(|(case, answer)| {
+        let is_tagged = case.check(answer);
+        let [record, bare] = [&case.record, *answer].map(|json| untagged(json));
+        assert!(
+            record == bare,
+            "{}\ncame out as {}",
+            String::from_utf8_lossy(&case.record),
+            String::from_utf8_lossy(answer)
         );
-        tagged += usize::from(!found.is_empty());
-    }
-    let all = cases.len();
+        is_tagged
+    });
+    proves((cases.len(), tagged.count()))
+}
+
+fn proves((all, tagged): (usize, usize)) -> (usize, usize) {
     assert!(
         all > 4_000 && tagged > 1_000,
         "{tagged} of {all} prove little"
     );
     (all, tagged)
+}
+
+impl Case {
+    /// Whether the record was tagged, as it must be.
+    fn check(&self, answer: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(answer);
+        let found = found(answer).unwrap_or_else(|| panic!("no JSON: {text}"));
+        let record = String::from_utf8_lossy(&self.record);
+        assert_eq!(
+            found, self.rules,
+            "the rules of {record}\ncame out as {text}"
+        );
+        !found.is_empty()
+    }
+}
+
+/// A record without its tags, its keys in the order of the alphabet: so some hosts keep them.
+fn untagged(record: &[u8]) -> Option<Vec<u8>> {
+    let value = json::parse(record).ok()?.value;
+    Some(json::compact(&without_tags(value)))
+}
+
+fn without_tags(value: Value) -> Value {
+    match value {
+        Value::Map(mut members) => {
+            members.retain(|(key, _)| key != b"poseur");
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let members = members.into_iter();
+            Value::Map(
+                members
+                    .map(|(key, value)| (key, without_tags(value)))
+                    .collect(),
+            )
+        }
+        Value::List(items) => Value::List(items.into_iter().map(without_tags).collect()),
+        other => other,
+    }
 }
 
 /// The ids in the tags of a record, in order; `None` if it is no JSON.

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use crate::peers::{MATCHING, OTHER, Stage, closed};
+use crate::peers::{MATCHING, OTHER, Stage, closed, request};
 use poseur_relay::net::place::Place;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -122,29 +122,6 @@ async fn a_receiver_may_go_and_come_back() {
         let line = got.next_line().await.unwrap().unwrap();
         assert_eq!(line, format!("{{\"n\":{number}}}"));
     }
-}
-
-/// Reads one request and answers it. Returns its head, in small letters, and its body.
-async fn request(listener: &TcpListener, status: &str) -> (String, Vec<u8>) {
-    let (mut stream, _) = listener.accept().await.unwrap();
-    let mut got = Vec::new();
-    let head = loop {
-        assert_ne!(stream.read_buf(&mut got).await.unwrap(), 0);
-        if let Some(end) = got.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-            break end + 4;
-        }
-    };
-    let body = got.split_off(head);
-    let head = String::from_utf8(got).unwrap().to_lowercase();
-    let length = head.split("content-length: ").nth(1).unwrap();
-    let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
-    let mut body = body;
-    while body.len() < length {
-        assert_ne!(stream.read_buf(&mut body).await.unwrap(), 0);
-    }
-    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(answer.as_bytes()).await.unwrap();
-    (head, body)
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod admin;
 mod forward;
 mod http;
 mod lines;
+mod pairs;
 mod peers;
 mod serve;
 mod tls;
