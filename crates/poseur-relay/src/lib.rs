@@ -17,6 +17,7 @@ pub mod compression;
 pub mod config;
 pub mod convert;
 pub mod forward;
+pub mod grpc;
 pub mod net;
 pub mod pipeline;
 pub mod serve;

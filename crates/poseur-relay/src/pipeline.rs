@@ -138,6 +138,7 @@ impl Pipeline {
         Way {
             lane: out.sink.lane(),
             out,
+            at_work: false,
             pipeline: self.clone(),
         }
     }
@@ -177,6 +178,8 @@ pub struct Way {
     pipeline: Arc<Pipeline>,
     out: Arc<Out>,
     lane: Box<dyn Lane>,
+    /// The lane is at work. It still is before a delivery if the one before was given up halfway, by a sender that is gone.
+    at_work: bool,
 }
 
 impl Way {
@@ -193,7 +196,8 @@ impl Way {
         let (meter, began) = (self.pipeline.stage.meter(), Instant::now());
         meter.received.add(batch.body.bytes().len() as u64);
         let out = self.pipeline.out();
-        if !Arc::ptr_eq(&out, &self.out) {
+        // Nobody knows what half a delivery has left on a connection.
+        if self.at_work || !Arc::ptr_eq(&out, &self.out) {
             self.lane = out.sink.lane();
             self.out = out;
         }
@@ -211,7 +215,10 @@ impl Way {
         } = self.out.retry;
         let mut pause = first;
         loop {
-            let reason = match self.lane.deliver(&batch).await {
+            self.at_work = true;
+            let delivered = self.lane.deliver(&batch).await;
+            self.at_work = false;
+            let reason = match delivered {
                 Ok(()) => {
                     meter.accepted(batch.body.bytes().len(), began.elapsed());
                     return Ok(());

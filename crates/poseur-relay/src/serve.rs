@@ -380,9 +380,12 @@ impl Relay {
     /// Takes nothing new, and waits so long for what is on its way. Returns whether all of it was delivered; what was
     /// not has no acknowledgement, and is still with its sender.
     pub async fn stop(mut self, limit: Duration) -> bool {
-        for running in self.running.values() {
+        let places: Vec<Place> = self.places().into_values().collect();
+        for running in self.running.values_mut() {
             running.stop.soon.cancel();
             running.pipeline.stage.meter().set_listening(None);
+            // Who comes now is to be refused, and not to wait.
+            running.listener = None;
         }
         let drained = timeout(limit, async {
             while self.tasks.join_next().await.is_some() {}
@@ -390,7 +393,7 @@ impl Relay {
         let drained = drained.await.is_ok();
         self.now.cancel();
         while self.tasks.join_next().await.is_some() {}
-        for place in self.places().into_values() {
+        for place in places {
             if let Place::Unix(path) = place {
                 let _ = std::fs::remove_file(path);
             }

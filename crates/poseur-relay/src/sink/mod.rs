@@ -4,6 +4,7 @@ pub mod forward;
 pub mod http;
 pub mod lines;
 pub mod null;
+pub mod vector;
 
 use std::fmt::{self, Debug};
 
@@ -52,6 +53,8 @@ pub enum Config {
     Forward(forward::Config),
     /// A receiver to which NDJSON is POSTed.
     Http(http::Config),
+    /// A receiver that speaks Vector's protocol: its `vector` source.
+    Vector(vector::Config),
     /// Lines over TCP. Nothing is acknowledged: what was written counts as delivered.
     Tcp(lines::Tcp),
     /// Lines to a Unix socket. Nothing is acknowledged: what was written counts as delivered.
@@ -67,6 +70,7 @@ impl fmt::Display for Config {
         match self {
             Config::Forward(config) => write!(f, "forward {}", config.connect.join(", ")),
             Config::Http(config) => write!(f, "http {}", config.url),
+            Config::Vector(config) => write!(f, "vector {}", config.connect.join(", ")),
             Config::Tcp(config) => write!(f, "tcp {}", config.connect),
             Config::Unix(config) => write!(f, "unix {}", config.connect.display()),
             Config::Stdout(_) => f.write_str("stdout"),
@@ -81,6 +85,7 @@ impl Config {
         match self {
             Config::Forward(config) => config.check(say),
             Config::Http(config) => config.check(say),
+            Config::Vector(config) => config.check(say),
             Config::Tcp(_) | Config::Unix(_) | Config::Stdout(_) | Config::Null(_) => {}
         }
     }
@@ -90,7 +95,7 @@ impl Config {
         match self {
             Config::Forward(config) => config.secrets(),
             Config::Http(config) => config.secrets(),
-            Config::Tcp(_) | Config::Unix(_) | Config::Stdout(_) | Config::Null(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -99,6 +104,7 @@ impl Config {
         match self {
             Config::Forward(config) => config.tls.as_ref(),
             Config::Http(config) => config.tls.as_ref(),
+            Config::Vector(config) => config.tls.as_ref(),
             Config::Tcp(config) => config.tls.as_ref(),
             Config::Unix(_) | Config::Stdout(_) | Config::Null(_) => None,
         }
@@ -112,6 +118,7 @@ impl Config {
         Ok(match self {
             Config::Forward(config) => Box::new(config.sink()?),
             Config::Http(config) => Box::new(config.sink()?),
+            Config::Vector(config) => Box::new(config.sink()?),
             Config::Tcp(config) => Box::new(config.sink()?),
             Config::Unix(config) => Box::new(config.sink()),
             Config::Stdout(_) => Box::new(lines::ToStdout),

@@ -21,9 +21,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
+use super::requests::{ALL_WINDOWS, AT_ONCE, WINDOW, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
 use crate::batch::{Batch, Body, Packed};
 use crate::compression::{Compression, UnpackError};
@@ -76,8 +77,8 @@ impl Source for Http {
         // Requests of a connection are delivered in order; HTTP/2 may have several at once.
         let way = Arc::new(Mutex::new(way));
         let service = service_fn(|request| {
-            let way = way.clone();
-            async move { Ok::<_, Infallible>(answer(request, limits, &way).await) }
+            let turn = turn(&way);
+            async move { Ok::<_, Infallible>(answer(request, limits, turn).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -87,7 +88,10 @@ impl Source for Http {
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(limits.idle.0);
+            .keep_alive_interval(limits.idle.0)
+            .max_concurrent_streams(AT_ONCE)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(ALL_WINDOWS);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let served = tokio::select! {
@@ -155,15 +159,19 @@ impl Refusal {
 async fn answer(
     request: Request<Incoming>,
     limits: Limits,
-    way: &Mutex<Way>,
+    turn: impl Future<Output = OwnedMutexGuard<Way>>,
 ) -> Response<Full<Bytes>> {
-    match take(request, limits, way).await {
+    match take(request, limits, turn).await {
         Ok(()) => Response::new(Full::default()),
         Err(refusal) => refusal.response(),
     }
 }
 
-async fn take(request: Request<Incoming>, limits: Limits, way: &Mutex<Way>) -> Result<(), Refusal> {
+async fn take(
+    request: Request<Incoming>,
+    limits: Limits,
+    turn: impl Future<Output = OwnedMutexGuard<Way>>,
+) -> Result<(), Refusal> {
     if request.uri().path() != "/" {
         return Err(Refusal::NotFound);
     }
@@ -171,7 +179,7 @@ async fn take(request: Request<Incoming>, limits: Limits, way: &Mutex<Way>) -> R
         return Err(Refusal::NotPost);
     }
     let compression = encoding(&request)?;
-    let mut way = way.lock().await;
+    let mut way = turn.await;
     // A body that does not say how large it is counts as the largest.
     let announced = hyper::body::Body::size_hint(request.body()).exact();
     let announced = announced.and_then(|size| usize::try_from(size).ok());

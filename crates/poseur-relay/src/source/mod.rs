@@ -3,6 +3,8 @@
 pub mod forward;
 pub mod http;
 pub mod lines;
+mod requests;
+pub mod vector;
 
 use std::fmt::{self, Debug};
 use std::io;
@@ -117,6 +119,8 @@ pub enum Config {
     Forward(forward::Config),
     /// Senders that POST NDJSON or JSON arrays.
     Http(http::Config),
+    /// Senders that speak Vector's protocol: its `vector` sink.
+    Vector(vector::Config),
     /// Lines over TCP. Nothing is acknowledged: what is on its way when either side ends may be lost.
     Tcp(lines::Tcp),
     /// Lines over a Unix socket. Nothing is acknowledged.
@@ -145,6 +149,7 @@ impl fmt::Display for Config {
         let kind = match self {
             Config::Forward(_) => "forward",
             Config::Http(_) => "http",
+            Config::Vector(_) => "vector",
             Config::Tcp(_) => "tcp",
             Config::Unix(_) => "unix",
             Config::Stdin(_) => return f.write_str("stdin"),
@@ -159,6 +164,7 @@ impl Config {
         match self {
             Config::Forward(config) => config.entrance(),
             Config::Http(config) => config.entrance(),
+            Config::Vector(config) => config.entrance(),
             Config::Tcp(config) => config.entrance(),
             Config::Unix(config) => config.entrance(),
             Config::Stdin(config) => config.entrance(),
@@ -206,6 +212,7 @@ impl Config {
         Ok(match self {
             Config::Forward(config) => Arc::new(config.source()?),
             Config::Http(_) => Arc::new(http::Http),
+            Config::Vector(_) => Arc::new(vector::Vector),
             Config::Tcp(_) | Config::Unix(_) | Config::Stdin(_) => Arc::new(lines::Lines),
         })
     }

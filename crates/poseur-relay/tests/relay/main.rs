@@ -1,6 +1,7 @@
 //! Pipelines from end to end, with senders and receivers that tests play.
 
 mod admin;
+mod callers;
 mod forward;
 mod http;
 mod lines;
@@ -8,3 +9,4 @@ mod pairs;
 mod peers;
 mod serve;
 mod tls;
+mod vector;
