@@ -41,11 +41,13 @@ pub fn chunks(size: usize) -> Load {
         let tagged = tagger.tag(chunk, Timestamp::now());
         assert!(tagged.is_ok(), "whole events");
     }
-    let options = Options {
-        chunk: Some(ID),
-        ..Options::default()
-    };
     let messages = events.iter().map(|events| {
+        // As Fluent Bit and Fluentd say it.
+        let options = Options {
+            chunk: Some(ID),
+            size: Some(events.len() as u64 / 1000),
+            ..Options::default()
+        };
         let mut message = Vec::with_capacity(events.len() + 64);
         write_head(b"o365.teams", events.len(), &mut message);
         message.extend_from_slice(events);

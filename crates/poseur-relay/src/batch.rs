@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::compression::Compression;
+use crate::pieces::Pieces;
 
 /// What a source hands on at once, and what is acknowledged at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +27,10 @@ impl Batch {
     }
 
     /// The body compressed like this: as it came, if it came so.
-    pub fn packed_as(&self, compression: Compression) -> Bytes {
+    pub fn packed_as(&self, compression: Compression) -> Pieces {
         match &self.packed {
-            Some(packed) if packed.compression == compression => packed.bytes.clone(),
-            _ => compression.pack(self.body.bytes()),
+            Some(packed) if packed.compression == compression => packed.bytes.clone().into(),
+            _ => compression.pack(self.body.pieces()),
         }
     }
 }
@@ -43,25 +44,27 @@ pub struct Packed {
     pub bytes: Bytes,
 }
 
-/// Records as bytes, in the form that their source has them.
+/// Records, in the form that their source has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// MessagePack events, one after the other: `[time, record]` or `[[time, metadata], record]`.
-    Events(Bytes),
+    Events(Pieces),
     /// NDJSON. The last line may be without its line feed.
-    Lines(Bytes),
+    Lines(Pieces),
     /// What Fluent Bit says is no log: it passes untouched, under its signal (1 metrics, 2 traces).
-    Signal(i64, Bytes),
+    Signal(i64, Pieces),
     /// One `vector.PushEventsRequest` of Vector's protocol, not compressed.
-    Push(Bytes),
+    Push(Pieces),
 }
 
 impl Body {
     /// The bytes, whatever they are.
-    pub fn bytes(&self) -> &Bytes {
-        let (Body::Events(bytes) | Body::Lines(bytes) | Body::Signal(_, bytes) | Body::Push(bytes)) =
-            self;
-        bytes
+    pub fn pieces(&self) -> &Pieces {
+        let (Body::Events(pieces)
+        | Body::Lines(pieces)
+        | Body::Signal(_, pieces)
+        | Body::Push(pieces)) = self;
+        pieces
     }
 }
 

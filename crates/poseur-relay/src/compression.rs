@@ -2,13 +2,14 @@
 
 use std::io::{self, Read, Write};
 
-use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::pieces::Pieces;
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -57,18 +58,19 @@ impl Compression {
     }
 
     /// Packs a body, quickly rather than small.
-    pub fn pack(self, body: &Bytes) -> Bytes {
+    pub fn pack(self, body: &Pieces) -> Pieces {
         match self {
             Compression::None => body.clone(),
             Compression::Gzip => {
                 let packed = Vec::with_capacity(body.len() / 4);
                 let mut encoder = GzEncoder::new(packed, flate2::Compression::fast());
-                let packed = encoder.write_all(body).and_then(|()| encoder.finish());
-                Bytes::from(packed.expect("writing into memory does not fail"))
+                let written = body.iter().try_for_each(|part| encoder.write_all(part));
+                let packed = written.and_then(|()| encoder.finish());
+                packed.expect("writing into memory does not fail").into()
             }
             Compression::Zstd => {
-                let packed = compress_to_vec(&body[..], CompressionLevel::Fastest);
-                Bytes::from(packed)
+                let reader = bytes::Buf::reader(body.reader());
+                compress_to_vec(reader, CompressionLevel::Fastest).into()
             }
         }
     }

@@ -43,9 +43,12 @@ pub fn into(batch: Batch, form: Form, time: Timestamp) -> Result<Batch, NotConve
         | (Body::Events(_) | Body::Signal(..), Form::Events)
         | (Body::Lines(_), Form::Lines)
         | (Body::Push(_), Form::Push) => return Ok(batch),
-        (Body::Lines(lines), Form::Events) => Body::Events(lines_to_events(lines, time)),
+        (Body::Lines(lines), Form::Events) => {
+            Body::Events(lines_to_events(&lines.to_bytes(), time).into())
+        }
         (Body::Events(events), Form::Lines) => {
-            Body::Lines(events_to_lines(events).ok_or(NotConvertible::Opaque)?)
+            let lines = events_to_lines(&events.to_bytes());
+            Body::Lines(lines.ok_or(NotConvertible::Opaque)?.into())
         }
         (Body::Signal(..), Form::Lines | Form::Push) => return Err(NotConvertible::Signal),
         (Body::Push(_), _) | (_, Form::Push) => return Err(NotConvertible::NotYet),

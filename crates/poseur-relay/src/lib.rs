@@ -19,6 +19,7 @@ pub mod convert;
 pub mod forward;
 pub mod grpc;
 pub mod net;
+pub mod pieces;
 pub mod pipeline;
 pub mod serve;
 pub mod sink;

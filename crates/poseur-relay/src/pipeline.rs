@@ -194,7 +194,7 @@ impl Way {
     /// If it has not. Nothing is known then about what the downstream has of it.
     pub async fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered> {
         let (meter, began) = (self.pipeline.stage.meter(), Instant::now());
-        meter.received.add(batch.body.bytes().len() as u64);
+        meter.received.add(batch.body.pieces().len() as u64);
         let out = self.pipeline.out();
         // Nobody knows what half a delivery has left on a connection.
         if self.at_work || !Arc::ptr_eq(&out, &self.out) {
@@ -220,7 +220,7 @@ impl Way {
             self.at_work = false;
             let reason = match delivered {
                 Ok(()) => {
-                    meter.accepted(batch.body.bytes().len(), began.elapsed());
+                    meter.accepted(batch.body.pieces().len(), began.elapsed());
                     return Ok(());
                 }
                 Err(Failure::Refused(reason)) => {

@@ -10,6 +10,7 @@ use poseur_tagger::protobuf::push::PushTagger;
 use poseur_tagger::{Counts, Observer, TagOptions, Tagged, Tagger};
 
 use crate::batch::{Batch, Body};
+use crate::pieces::Pieces;
 use crate::telemetry::Meter;
 
 /// Tags batches. Taggers are reused: as many are made as batches are tagged at once.
@@ -78,49 +79,45 @@ impl Stage {
 
     /// Tags a batch, as of `now`. Without a match it is the same memory.
     pub fn tag(&self, mut batch: Batch, now: Timestamp) -> Batch {
-        let (bytes, tagged) = match &mut batch.body {
-            Body::Events(events) => {
-                let tagged = self.with(
-                    |inner| &mut inner.chunks,
-                    |matcher, options, observer| {
-                        ChunkTagger::new(matcher, options).with_observer(observer)
-                    },
-                    ChunkTagger::counts,
-                    |tagger| tagger.tag(events, now).map(changed),
-                );
-                (events, tagged)
-            }
-            Body::Lines(lines) => {
-                let tagged = self.with(
-                    |inner| &mut inner.lines,
-                    |matcher, options, observer| {
-                        Tagger::new(matcher, options).with_observer(observer)
-                    },
-                    Tagger::counts,
-                    |tagger| changed(tagger.tag(lines, now)),
-                );
-                (lines, Ok(tagged))
-            }
-            Body::Push(request) => {
-                let tagged = self.with(
-                    |inner| &mut inner.requests,
-                    |matcher, options, observer| {
-                        PushTagger::new(matcher, options).with_observer(observer)
-                    },
-                    PushTagger::counts,
-                    |tagger| tagger.tag(request, now).map(changed),
-                );
-                (request, tagged)
-            }
+        let body = batch.body.pieces().to_bytes();
+        let tagged = match &batch.body {
+            Body::Events(_) => self.with(
+                |inner| &mut inner.chunks,
+                |matcher, options, observer| {
+                    ChunkTagger::new(matcher, options).with_observer(observer)
+                },
+                ChunkTagger::counts,
+                |tagger| {
+                    let tagged = tagger.tag(&body, now);
+                    tagged.map(|tagged| changed(&body, &tagged))
+                },
+            ),
+            Body::Lines(_) => self.with(
+                |inner| &mut inner.lines,
+                |matcher, options, observer| Tagger::new(matcher, options).with_observer(observer),
+                Tagger::counts,
+                |tagger| Ok(changed(&body, &tagger.tag(&body, now))),
+            ),
+            Body::Push(_) => self.with(
+                |inner| &mut inner.requests,
+                |matcher, options, observer| {
+                    PushTagger::new(matcher, options).with_observer(observer)
+                },
+                PushTagger::counts,
+                |tagger| {
+                    let tagged = tagger.tag(&body, now);
+                    tagged.map(|tagged| changed(&body, &tagged))
+                },
+            ),
             Body::Signal(..) => return batch,
         };
-        match tagged {
-            Ok(Some(tagged)) => {
-                *bytes = tagged;
+        match (tagged, &mut batch.body) {
+            (Ok(None), _) | (_, Body::Signal(..)) => {}
+            (Err(_), _) => self.meter.opaque.add(1),
+            (Ok(Some(tagged)), Body::Events(pieces) | Body::Lines(pieces) | Body::Push(pieces)) => {
+                *pieces = tagged;
                 batch.packed = None;
             }
-            Ok(None) => {}
-            Err(_) => self.meter.opaque.add(1),
         }
         batch
     }
@@ -157,6 +154,6 @@ impl Stage {
 }
 
 /// What is to take the place of the input, if anything.
-fn changed(tagged: Tagged<'_>) -> Option<Bytes> {
-    (!tagged.is_unchanged()).then(|| Bytes::from(tagged.to_vec()))
+fn changed(input: &Bytes, tagged: &Tagged<'_>) -> Option<Pieces> {
+    (!tagged.is_unchanged()).then(|| Pieces::of(input, tagged.slices()))
 }

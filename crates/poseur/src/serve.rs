@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
+use crate::memory;
 use crate::output;
 use crate::terminal::{Colour, Paint, harmless};
 
@@ -56,6 +57,7 @@ pub enum LogFormat {
 /// # Errors
 /// See [`Error`].
 pub fn run(args: &Serve) -> Result<(), Error> {
+    memory::prepare_for_serving();
     let quiet = log(args.log);
     let mut builder = runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().build().map_err(Error::Runtime)?;

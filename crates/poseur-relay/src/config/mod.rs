@@ -119,7 +119,7 @@ fn key() -> String {
 }
 
 fn room() -> Size {
-    Size(64 << 20)
+    Size(32 << 20)
 }
 
 impl Pipeline {
@@ -316,7 +316,7 @@ pipelines:
         );
         assert_eq!(
             (teams.room, teams.style),
-            (Size(64 << 20), TagStyle::Namespace)
+            (Size(32 << 20), TagStyle::Namespace)
         );
         let limits = teams.source.entrance().limits;
         assert_eq!((limits.largest, limits.connections), (Size(16 << 20), 1000));

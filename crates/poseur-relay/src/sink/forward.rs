@@ -244,7 +244,7 @@ impl Connection {
         };
         options.write(&mut tail);
         let mut message = bytes::Buf::chain(
-            bytes::Buf::chain(Bytes::from(head), events),
+            bytes::Buf::chain(Bytes::from(head), events.reader()),
             Bytes::from(tail),
         );
         self.stream.write_all_buf(&mut message).await?;

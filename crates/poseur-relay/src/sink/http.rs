@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{
@@ -25,6 +24,7 @@ use crate::config::Say;
 use crate::config::values::{Secret, Span};
 use crate::net::connect::{Connector, within};
 use crate::net::tls;
+use crate::pieces::Reader;
 
 /// A receiver to which NDJSON is POSTed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -163,11 +163,11 @@ impl Sink for Http {
 
 struct HttpLane {
     settings: Arc<Settings>,
-    connection: Option<SendRequest<Full<Bytes>>>,
+    connection: Option<SendRequest<Full<Reader>>>,
 }
 
 impl HttpLane {
-    async fn connect(settings: &Settings) -> io::Result<SendRequest<Full<Bytes>>> {
+    async fn connect(settings: &Settings) -> io::Result<SendRequest<Full<Reader>>> {
         let stream = settings.connector.connect(0).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
@@ -195,7 +195,9 @@ impl HttpLane {
             }
         }
         let body = batch.packed_as(settings.compress);
-        let request = request.body(Full::new(body)).map_err(io::Error::other)?;
+        let request = request
+            .body(Full::new(body.reader()))
+            .map_err(io::Error::other)?;
         let answer = async {
             let response = connection.send_request(request).await;
             let response = response.map_err(io::Error::other)?;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +17,7 @@ use crate::batch::{Batch, Form};
 use crate::config::values::Span;
 use crate::net::connect::{Connector, within};
 use crate::net::{Stream, tls};
+use crate::pieces::Pieces;
 
 /// Lines over TCP.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -75,9 +75,16 @@ impl Unix {
 }
 
 /// The lines of a batch, and what the last of them lacks.
-fn lines(batch: &Batch) -> (&Bytes, &'static [u8]) {
-    let lines = batch.body.bytes();
-    (lines, if lines.ends_with(b"\n") { b"" } else { b"\n" })
+fn lines(batch: &Batch) -> (&Pieces, &'static [u8]) {
+    let lines = batch.body.pieces();
+    (
+        lines,
+        if lines.last() == Some(b'\n') {
+            b""
+        } else {
+            b"\n"
+        },
+    )
 }
 
 /// A socket.
@@ -117,7 +124,7 @@ impl SocketLane {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let (lines, end) = lines(batch);
-        let mut left = bytes::Buf::chain(lines.clone(), end);
+        let mut left = bytes::Buf::chain(lines.reader(), end);
         while bytes::Buf::has_remaining(&left) {
             within(limit, "writing", stream.write_buf(&mut left)).await?;
         }
@@ -158,7 +165,7 @@ impl Lane for ToStdout {
         // Under one lock, so that batches of several connections do not mix.
         let write = spawn_blocking(move || {
             let mut out = io::stdout().lock();
-            out.write_all(&lines)?;
+            lines.iter().try_for_each(|part| out.write_all(part))?;
             out.write_all(end)?;
             out.flush()
         });

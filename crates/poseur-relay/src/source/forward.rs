@@ -30,6 +30,9 @@ use crate::pipeline::{Taken, Way};
 /// A message up to this size is read without asking for room.
 const SMALL: usize = 16 << 10;
 
+/// Options behind the events are hardly larger.
+const OPTIONS: usize = 256;
+
 /// Senders that speak the Forward protocol.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -169,6 +172,8 @@ impl Session {
         if !self.buffer.is_empty() {
             return Ok(true);
         }
+        // The last message's memory is its own; between messages a connection has next to none.
+        self.buffer = BytesMut::with_capacity(SMALL);
         Ok(self.stream.read_buf(&mut self.buffer).await? > 0)
     }
 
@@ -195,11 +200,24 @@ impl Session {
             if let Some(message) = message {
                 return Ok((message, taken));
             }
+            self.make_room(size);
             let read = timeout_at(until, self.stream.read_buf(&mut self.buffer)).await;
             if read.map_err(|_| Ended::Late(what, patience))?? == 0 {
                 return Err(Ended::Io(io::ErrorKind::UnexpectedEof.into()));
             }
         }
+    }
+
+    /// Memory for a message of this size, if it is known, and no more than that: a buffer that grows by itself would
+    /// end up twice as large, for each connection.
+    fn make_room(&mut self, size: usize) {
+        let wanted = size + OPTIONS;
+        if self.buffer.capacity() >= wanted {
+            return self.buffer.reserve(OPTIONS);
+        }
+        let mut larger = BytesMut::with_capacity(wanted.max(SMALL));
+        larger.extend_from_slice(&self.buffer);
+        self.buffer = larger;
     }
 
     async fn greet(&mut self, hostname: &str, secrets: &Secrets) -> Result<(), Ended> {
@@ -232,7 +250,7 @@ impl Session {
         };
         let batch = self.batch(&message, &chunk)?;
         if let Body::Events(events) = &batch.body {
-            let records = records(events, chunk.options.size);
+            let records = records(&events.to_bytes(), chunk.options.size);
             self.way.pipeline().stage.meter().add_records(records);
         }
         self.way.deliver(batch).await?;
@@ -263,8 +281,8 @@ impl Session {
             }
         };
         let body = match chunk.options.signal {
-            0 => Body::Events(events),
-            signal => Body::Signal(signal, events),
+            0 => Body::Events(events.into()),
+            signal => Body::Signal(signal, events.into()),
         };
         Ok(Batch {
             packed,

@@ -214,7 +214,7 @@ async fn take(
     }
     let batch = Batch {
         packed,
-        ..Batch::new(Bytes::new(), Body::Lines(lines))
+        ..Batch::new(Bytes::new(), Body::Lines(lines.into()))
     };
     way.deliver(batch).await.map_err(Refusal::Undelivered)
 }

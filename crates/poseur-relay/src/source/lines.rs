@@ -145,7 +145,7 @@ impl Source for Lines {
             };
             if complete > 0 {
                 let lines = buffer.split_to(complete).freeze();
-                way.deliver(Batch::new(Bytes::new(), Body::Lines(lines)))
+                way.deliver(Batch::new(Bytes::new(), Body::Lines(lines.into())))
                     .await?;
             }
             drop(taken);
