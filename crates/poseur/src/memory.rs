@@ -15,8 +15,8 @@ pub fn prepare() {
 }
 
 /// The same for a stage: buffers of some hundred kilobytes to some megabytes come and go with every batch, and taking them from
-/// the system each time costs more than tagging what is in them. They stay in one heap, which is given back
-/// when much of it is free.
+/// the system each time costs more than tagging what is in them: 1.4 GB/s of NDJSON over HTTP instead of 3.4. They stay in
+/// one heap, which is given back when much of it is free.
 #[cfg(feature = "serve")]
 pub fn prepare_for_serving() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -5,7 +5,8 @@ use poseur_matcher::record::Unreadable;
 use poseur_tagger::msgpack::head::Steps;
 use tokio_util::codec::Decoder;
 
-/// Cuts a stream into MessagePack values.
+/// Cuts a stream into MessagePack values. Memory for what is to come is the caller's affair, who knows whether there
+/// is any.
 #[derive(Debug)]
 pub struct Messages {
     steps: Steps,
@@ -56,11 +57,7 @@ impl Decoder for Messages {
             Err(Unreadable::Truncated) if self.steps.place().max(buffer.len()) > self.limit => {
                 Err(CutError::TooLarge(self.limit))
             }
-            Err(Unreadable::Truncated) => {
-                // What is known to come, so that the buffer grows once.
-                buffer.reserve(self.steps.place().saturating_sub(buffer.len()));
-                Ok(None)
-            }
+            Err(Unreadable::Truncated) => Ok(None),
             Err(_) => Err(CutError::NotMessagePack),
         }
     }
