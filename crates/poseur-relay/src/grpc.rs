@@ -19,6 +19,7 @@ use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 
 use crate::compression::Compression;
+use crate::pieces::{self, Pieces};
 
 /// The type of requests and responses; requests may say more after it, such as `+proto`.
 pub const CONTENT: &str = "application/grpc";
@@ -150,13 +151,13 @@ impl Head {
 }
 
 /// A body of one message.
-pub type Message = Full<Chain<Bytes, Bytes>>;
+pub type Message = Full<Chain<Bytes, pieces::Reader>>;
 
 /// A body of one message, which is packed already if `is_packed`. `None` if it is larger than a message can be, 4 GiB.
-pub fn message(message: Bytes, is_packed: bool) -> Option<Message> {
+pub fn message(message: &Pieces, is_packed: bool) -> Option<Message> {
     let [a, b, c, d] = u32::try_from(message.len()).ok()?.to_be_bytes();
     let head = Bytes::copy_from_slice(&[u8::from(is_packed), a, b, c, d]);
-    Some(Full::new(head.chain(message)))
+    Some(Full::new(head.chain(message.reader())))
 }
 
 /// Reads a body of one message: first its [`Head`], then itself.
@@ -348,7 +349,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_read() {
         for packed in [false, true] {
-            let body = message(Bytes::from_static(b"abc"), packed).unwrap();
+            let body = message(&Bytes::from_static(b"abc").into(), packed).unwrap();
             let all = body.collect().await.unwrap().to_bytes();
             assert_eq!(all[..], [u8::from(packed), 0, 0, 0, 3, b'a', b'b', b'c']);
         }

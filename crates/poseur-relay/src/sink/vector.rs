@@ -174,7 +174,7 @@ impl Settings {
         };
         let unfit = |reason: &dyn fmt::Display| Failure::Refused(reason.to_string());
         let body = message(
-            batch.packed_as(compression),
+            &batch.packed_as(compression),
             compression != Compression::None,
         );
         let body = body.ok_or_else(|| unfit(&"it is larger than a message can be, 4 GiB"))?;

@@ -220,7 +220,7 @@ async fn push(
     }
     let batch = Batch {
         packed,
-        ..Batch::new(Bytes::new(), Body::Push(message))
+        ..Batch::new(Bytes::new(), Body::Push(message.into()))
     };
     match way.deliver(batch).await {
         Ok(()) => Ok(b""),

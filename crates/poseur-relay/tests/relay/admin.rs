@@ -68,7 +68,7 @@ async fn until(stream: &mut TcpStream, wanted: &str) -> String {
 
 /// Lets a stage tag some lines.
 fn tag(stage: &Stage, lines: &str) {
-    let body = Body::Lines(lines.to_owned().into());
+    let body = Body::Lines(lines.as_bytes().to_vec().into());
     stage.tag(Batch::new(Bytes::new(), body), Timestamp::now());
 }
 
@@ -266,7 +266,7 @@ async fn a_relay_shows_itself() {
         "poseur_connections{pipeline=\"teams\"} 1",
         "poseur_source_listening{pipeline=\"teams\"} 1",
         "poseur_ack_latency_seconds_count{pipeline=\"teams\"} 1",
-        "poseur_room_bytes{pipeline=\"teams\"} 67108864",
+        "poseur_room_bytes{pipeline=\"teams\"} 33554432",
         &format!("poseur_received_bytes_total{{pipeline=\"teams\"}} {bytes}"),
         &format!("poseur_matches_total{{pipeline=\"teams\",rule=\"{RULE_A}\"}} 1"),
     ] {
