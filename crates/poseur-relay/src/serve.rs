@@ -447,7 +447,7 @@ fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<Stri
     let identity = Identity {
         source: pipeline.source.clone(),
         secrets: secrets.collect(),
-        room: pipeline.room.0,
+        room: pipeline.room(),
     };
     let source = pipeline.source.source();
     let source = source.map_err(|error| wrong.push(error)).ok();

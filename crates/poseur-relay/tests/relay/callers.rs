@@ -28,7 +28,7 @@ pub fn framed(flag: u8, message: &[u8]) -> Bytes {
 
 /// Packs as a sender would.
 pub fn packed(encoding: &str, message: &[u8]) -> Vec<u8> {
-    let packed = match encoding {
+    match encoding {
         "identity" => message.to_vec(),
         "gzip" => {
             let fast = flate2::Compression::fast();
@@ -42,8 +42,7 @@ pub fn packed(encoding: &str, message: &[u8]) -> Vec<u8> {
             ruzstd::encoding::compress_to_vec(message, level)
         }
         other => panic!("{other}"),
-    };
-    packed
+    }
 }
 
 fn unpacked(encoding: &str, packed: &[u8]) -> Vec<u8> {
