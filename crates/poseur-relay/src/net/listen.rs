@@ -78,6 +78,10 @@ pub async fn serve(
         let served = handle(stdin, Peer::Local);
         return stop.now.run_until_cancelled(served).await == Some(true);
     };
+    let mut beside = std::pin::pin!(async {
+        source.beside(listener.place()).await;
+        std::future::pending::<()>().await;
+    });
     let seats = Arc::new(Semaphore::new(limits.connections));
     let tasks = TaskTracker::new();
     loop {
@@ -89,6 +93,7 @@ pub async fn serve(
         let (seat, accepted) = tokio::select! {
             accepted = accepted => accepted,
             () = stop.soon.cancelled() => break,
+            () = &mut beside => continue,
         };
         let Ok((stream, peer)) = accepted else {
             // No file is left to open, or the sender is gone already: others may have more luck.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -11,8 +12,10 @@ use poseur_tagger::msgpack::head::skip;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::codec::Decoder;
+use tracing::warn;
 
 use super::{Connection, Ended, Entrance, Limits, Source};
 use crate::batch::{Batch, Body, Packed};
@@ -29,6 +32,9 @@ use crate::pipeline::{Taken, Way};
 
 /// A message up to this size is read without asking for room.
 const SMALL: usize = 16 << 10;
+
+/// After an error of the UDP socket nothing is tried for so long.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Options behind the events are hardly larger.
 const OPTIONS: usize = 256;
@@ -154,6 +160,29 @@ impl Source for Forward {
             }
             let (message, taken) = session.message("the rest of a message").await?;
             session.handle(message, taken).await?;
+        }
+    }
+
+    /// Answers heartbeats over UDP, at the same port, as Fluentd sends them with `heartbeat_type udp`.
+    async fn beside(&self, place: Option<Place>) {
+        if let Some(Place::Tcp(address)) = place {
+            match UdpSocket::bind(address).await {
+                Ok(socket) => answer_heartbeats(&socket).await,
+                Err(error) => warn!("no heartbeats over UDP at {address}: {error}"),
+            }
+        }
+    }
+}
+
+async fn answer_heartbeats(socket: &UdpSocket) {
+    let mut heartbeat = [0; 64];
+    loop {
+        match socket.recv_from(&mut heartbeat).await {
+            // One byte for one, so that nobody can use us to flood others.
+            Ok((1.., sender)) => drop(socket.send_to(b"\0", sender).await),
+            Ok(_) => {}
+            // Somebody whom we answered has gone.
+            Err(_) => sleep(PAUSE).await,
         }
     }
 }

@@ -30,6 +30,9 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// If it ended early.
     async fn serve(&self, connection: Connection) -> Result<(), Ended>;
+
+    /// What has to be done beside its connections, as long as somebody listens at this place. Mostly nothing.
+    async fn beside(&self, _place: Option<Place>) {}
 }
 
 /// A connection of a source.

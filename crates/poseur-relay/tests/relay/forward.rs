@@ -7,6 +7,7 @@ use crate::peers::{MATCHING, OTHER, Peer, Stage, closed, downstream, event, id};
 use poseur_relay::compression::Compression;
 use poseur_relay::forward::options::Options;
 use tokio::io::AsyncWriteExt;
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 const SOURCE: &str = "{ type: forward, listen: 127.0.0.1:0, limits: { largest: 1MiB } }";
@@ -199,4 +200,24 @@ async fn senders_wait_for_room() {
     }
     assert_eq!(got.lock().unwrap().len(), 30);
     assert_eq!(relay.pipeline.room.used(), 0);
+}
+
+#[tokio::test]
+async fn heartbeats_over_udp_are_answered() {
+    let relay = relay(&[closed().await]).await;
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let answered = async {
+        let mut answer = [1; 8];
+        loop {
+            // The first may be too early.
+            socket.send_to(b"\0", relay.address()).await.unwrap();
+            let received = socket.recv_from(&mut answer);
+            if let Ok(received) = timeout(Duration::from_millis(100), received).await {
+                let (size, from) = received.unwrap();
+                assert_eq!((&answer[..size], from), (&b"\0"[..], relay.address()));
+                break;
+            }
+        }
+    };
+    timeout(Duration::from_secs(30), answered).await.unwrap();
 }
