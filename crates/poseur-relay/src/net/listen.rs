@@ -78,8 +78,9 @@ pub async fn serve(
         let served = handle(stdin, Peer::Local);
         return stop.now.run_until_cancelled(served).await == Some(true);
     };
+    let place = listener.place();
     let mut beside = std::pin::pin!(async {
-        source.beside(listener.place()).await;
+        source.beside(place).await;
         std::future::pending::<()>().await;
     });
     let seats = Arc::new(Semaphore::new(limits.connections));
