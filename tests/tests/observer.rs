@@ -10,9 +10,11 @@ use poseur_rule::model::Condition;
 use poseur_rule::pack;
 use poseur_tagger::finding::Finding;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
+use poseur_tagger::protobuf::push::PushTagger;
 use poseur_tagger::{Counts, Observer, TagOptions, Tagger};
 use poseur_tests::conformance::suite;
 use poseur_tests::msgpack::{TIMES, packed};
+use poseur_tests::protobuf;
 use poseur_tests::tagging::{RULE_B, compile};
 
 fn now() -> Timestamp {
@@ -68,12 +70,14 @@ fn every_verdict_is_told() {
     };
     let matcher = compile(rules.clone(), vec![exception]);
     let cases = suite(&rules, now());
-    let (mut lines, mut chunk) = (Vec::new(), Vec::new());
+    let (mut lines, mut chunk, mut pushed) = (Vec::new(), Vec::new(), Vec::new());
     for case in &cases {
         lines.extend_from_slice(&case.record);
         lines.push(b'\n');
         chunk.extend_from_slice(TIMES[0]);
         chunk.extend_from_slice(&packed(&case.record).unwrap());
+        let [event, _] = protobuf::events_of(&protobuf::packed(&case.record).unwrap());
+        pushed.push(event);
     }
     let check = |counts: &Counts, told: &Told| {
         let told = told.findings.lock().unwrap();
@@ -97,7 +101,18 @@ fn every_verdict_is_told() {
     assert!(output == plain.tag(&chunk, now()).unwrap().to_vec());
     let from_events = check(observed.counts(), &told);
 
-    assert!(from_lines == from_events, "the formats tell the same");
+    let request = protobuf::request(&pushed);
+    let mut plain = PushTagger::new(matcher.clone(), options());
+    let told = Told::new(&matcher);
+    let mut observed = PushTagger::new(matcher.clone(), options()).with_observer(told.clone());
+    let output = observed.tag(&request, now()).unwrap().to_vec();
+    assert!(output == plain.tag(&request, now()).unwrap().to_vec());
+    let from_request = check(observed.counts(), &told);
+
+    assert!(
+        from_lines == from_events && from_lines == from_request,
+        "all formats tell the same"
+    );
     let known = from_lines.iter().filter(|told| told.contains(" Some(\""));
     assert!(known.count() > 100, "who and when are known");
 }

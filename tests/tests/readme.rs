@@ -178,6 +178,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/rules.md",
         "docs/schemas.md",
         "docs/semantics.md",
+        "docs/serve.md",
         "docs/vector.md",
         "docs/vrl.md",
         "docs/wasm.md",

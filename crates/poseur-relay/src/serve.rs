@@ -83,6 +83,8 @@ struct Prepared {
     matcher: Arc<Matcher>,
     options: TagOptions,
     log_matches: bool,
+    /// The sink, for people.
+    sink: String,
     out: Out,
     source: Arc<dyn Source>,
     identity: Identity,
@@ -248,11 +250,14 @@ impl Relay {
             matcher,
             options,
             log_matches,
+            sink,
             out,
             tls,
             ..
         } = prepared;
-        running.pipeline.stage.meter().log_matches(log_matches);
+        let meter = running.pipeline.stage.meter();
+        meter.log_matches(log_matches);
+        meter.set_sink(sink);
         running.pipeline.stage.replace(matcher, options);
         running.pipeline.redirect(out);
         if let (Some(running), Some(fresh)) = (&running.tls, &tls) {
@@ -267,6 +272,7 @@ impl Relay {
             matcher,
             options,
             log_matches,
+            sink,
             out,
             source,
             identity,
@@ -280,6 +286,7 @@ impl Relay {
         let meter = self.telemetry.meter(&name);
         meter.log_matches(log_matches);
         meter.set_listening(Some(place.to_string()));
+        meter.set_sink(sink);
         let stage = Stage::on(meter, matcher, options);
         let pipeline = Pipeline::new(stage, Room::new(identity.room), out);
         let pipeline = Arc::new(pipeline);
@@ -470,6 +477,7 @@ fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<Stri
         matcher: Arc::new(matcher),
         options: pipeline.options(),
         log_matches: pipeline.log_matches,
+        sink: pipeline.sink.to_string(),
         out: Out {
             sink,
             retry: pipeline.retry(),

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_matcher::Matcher;
+use poseur_tagger::events::records;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
-use poseur_tagger::protobuf::push::PushTagger;
+use poseur_tagger::protobuf::push::{Push, PushTagger};
 use poseur_tagger::{Counts, Observer, TagOptions, Tagged, Tagger};
 
 use crate::batch::{Batch, Body};
@@ -105,6 +106,7 @@ impl Stage {
                 },
                 PushTagger::counts,
                 |tagger| {
+                    self.meter.add_records(records::<Push>(&body));
                     let tagged = tagger.tag(&body, now);
                     tagged.map(|tagged| changed(&body, &tagged))
                 },

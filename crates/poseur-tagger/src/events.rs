@@ -64,6 +64,19 @@ pub struct Hit<'a, R> {
 pub type Visit<'v, F> =
     dyn for<'h, 'r> FnMut(Hit<'h, <F as Format>::Record<'r>>) -> Result<(), Unreadable> + 'v;
 
+/// How many events of a buffer have a record, up to where it cannot be taken apart. For figures: it goes over all of
+/// them.
+pub fn records<F: Format>(buffer: &[u8]) -> u64 {
+    let (mut at, mut records) = (0, 0);
+    while at < buffer.len()
+        && let Ok(event) = F::event(buffer, at)
+    {
+        at = event.range.end;
+        records += u64::from(event.record.is_some());
+    }
+    records
+}
+
 /// Reads buffers of events and decides about their records.
 #[derive(Debug)]
 pub struct Events<F> {

@@ -59,8 +59,11 @@ struct Reloads {
 struct Pipeline {
     name: String,
     listening: Option<String>,
+    sink: String,
     failure: Option<String>,
     connections: i64,
+    /// Connections that ended early.
+    ended: u64,
     records: u64,
     received: u64,
     delivered: u64,
@@ -147,8 +150,10 @@ impl Sampler {
         Pipeline {
             name: meter.pipeline.to_string(),
             listening: meter.listening(),
+            sink: meter.sink(),
             failure: meter.failure(),
             connections: meter.connections(),
+            ended: meter.ended().values().sum(),
             records: totals.records,
             received: totals.bytes,
             delivered: meter.delivered.get(),

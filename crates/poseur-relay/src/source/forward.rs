@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use poseur_tagger::msgpack::head::skip;
+use poseur_tagger::msgpack::chunks::Chunk as Chunks;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -325,14 +325,10 @@ impl Session {
 fn records(events: &[u8], stated: Option<u64>) -> u64 {
     // An array of two, a time, a record.
     const SMALLEST: u64 = 3;
-    if let Some(stated) = stated {
-        return stated.min(events.len() as u64 / SMALLEST);
+    match stated {
+        Some(stated) => stated.min(events.len() as u64 / SMALLEST),
+        None => poseur_tagger::events::records::<Chunks>(events),
     }
-    let (mut at, mut records) = (0, 0);
-    while let Ok(next) = skip(events, at) {
-        (at, records) = (next, records + 1);
-    }
-    records
 }
 
 #[cfg(test)]

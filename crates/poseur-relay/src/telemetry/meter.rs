@@ -56,6 +56,7 @@ pub struct Meter {
     room: Mutex<Option<Room>>,
     matcher: Mutex<Option<Arc<Matcher>>>,
     listening: Mutex<Option<String>>,
+    sink: Mutex<String>,
     is_failing: AtomicBool,
     failure: Mutex<Option<(Instant, String)>>,
     logs_matches: AtomicBool,
@@ -121,6 +122,7 @@ impl Meter {
             room: Mutex::default(),
             matcher: Mutex::default(),
             listening: Mutex::default(),
+            sink: Mutex::default(),
             is_failing: AtomicBool::new(false),
             failure: Mutex::default(),
             logs_matches: AtomicBool::new(false),
@@ -255,6 +257,16 @@ impl Meter {
     /// Where the source listens.
     pub fn listening(&self) -> Option<String> {
         lock(&self.listening).clone()
+    }
+
+    /// Where batches go.
+    pub fn set_sink(&self, sink: String) {
+        *lock(&self.sink) = sink;
+    }
+
+    /// Where batches go; empty if nobody has said.
+    pub fn sink(&self) -> String {
+        lock(&self.sink).clone()
     }
 
     /// The downstream has accepted a batch of so many bytes, so long after it was read.

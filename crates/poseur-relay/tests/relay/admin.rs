@@ -12,10 +12,11 @@ use poseur_relay::config::Config as PipelinesConfig;
 use poseur_relay::net::place::Place;
 use poseur_relay::serve::Relay;
 use poseur_relay::stage::Stage;
-use poseur_relay::telemetry::Telemetry;
 use poseur_relay::telemetry::quiet::Quiet;
+use poseur_relay::telemetry::{Meter, Telemetry};
 use poseur_rule::pack;
 use poseur_tagger::TagOptions;
+use poseur_tests::protobuf;
 use poseur_tests::tagging::{RULE_A, RULE_B, compile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -352,6 +353,19 @@ fn figures_outlive_a_reload() {
     tag(&again, MATCHING);
     assert_eq!(meter.rules()[RULE_A].matches.get(), 4);
     assert_eq!(meter.counts().records, 6);
+}
+
+#[test]
+fn events_of_a_request_are_counted() {
+    let meter = Arc::new(Meter::default());
+    let all = compile(pack::built_in(), Vec::new());
+    let stage = Stage::on(meter.clone(), all, TagOptions::default());
+    let fields = protobuf::packed(MATCHING.as_bytes()).unwrap();
+    let request = protobuf::request(&protobuf::events_of(&fields));
+    let batch = Batch::new(Bytes::new(), Body::Push(request.into()));
+    stage.tag(batch, Timestamp::now());
+    assert_eq!(meter.counts().records, 2);
+    assert_eq!(meter.rules()[RULE_A].matches.get(), 2);
 }
 
 #[test]
