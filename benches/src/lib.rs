@@ -15,7 +15,9 @@ mod traffic;
 pub mod workloads;
 
 pub use contender::{Contender, Sizes};
-pub use poseur::{Job, events, load, tagger, tagger_with, tags_events, with_built_in};
+pub use poseur::{
+    Job, events, load, requests, tagger, tagger_with, tags_events, tags_requests, with_built_in,
+};
 pub use rules::{five_hundred, five_hundred_files, walker};
 pub use traffic::{Traffic, chunks, lines};
 pub use workloads::{WORKLOADS, Workload};

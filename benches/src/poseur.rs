@@ -8,8 +8,10 @@ use poseur_rule::elastic;
 use poseur_rule::model::Rule;
 use poseur_rule::types::Types;
 use poseur_tagger::msgpack::chunks::ChunkTagger;
+use poseur_tagger::protobuf::push::PushTagger;
 use poseur_tagger::{TagOptions, Tagger};
 use poseur_tests::msgpack::{TIMES, packed};
+use poseur_tests::protobuf;
 
 use crate::contender::Contender;
 use crate::traffic::{Traffic, chunks, lines};
@@ -144,19 +146,61 @@ pub fn events(traffic: &Traffic, size: usize) -> Vec<Vec<u8>> {
 pub fn tags_events(name: &'static str, events: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
     let matcher = tagger().matcher().clone();
     let mut tagger = ChunkTagger::new(matcher, TagOptions::default());
-    let own = events.clone();
-    let run = move || {
+    tags_each(name, events, answer, move |chunk| {
         let before = tagger.counts().matched;
-        for chunk in own.iter() {
-            let tagged = tagger.tag(chunk, Traffic::now());
-            for slice in tagged.expect("whole events").slices() {
-                black_box(slice);
-            }
-        }
+        let tagged = tagger.tag(chunk, Traffic::now());
+        tagged.expect("whole events").slices().for_each(see);
         tagger.counts().matched - before
-    };
-    let bytes = events.iter().map(Vec::len).sum();
+    })
+}
+
+/// The records as Vector has them, in requests of about this many bytes.
+///
+/// # Panics
+/// If a record is no object.
+pub fn requests(traffic: &Traffic, size: usize) -> Vec<Vec<u8>> {
+    let mut all = vec![Vec::new()];
+    for line in lines(&traffic.bytes) {
+        let fields = protobuf::packed(line).expect("a generated record is an object");
+        if all.last().is_none_or(|request| request.len() > size) {
+            all.push(Vec::new());
+        }
+        let request = all.last_mut().expect("there is one");
+        let [event, _] = protobuf::events_of(&fields);
+        // Requests one after the other are one.
+        request.extend_from_slice(&protobuf::request(&[event]));
+    }
+    all
+}
+
+/// The tagger for requests, which must find so many matches.
+pub fn tags_requests(name: &'static str, requests: &Arc<Vec<Vec<u8>>>, answer: u64) -> Contender {
+    let matcher = tagger().matcher().clone();
+    let mut tagger = PushTagger::new(matcher, TagOptions::default());
+    tags_each(name, requests, answer, move |request| {
+        let before = tagger.counts().matched;
+        let tagged = tagger.tag(request, Traffic::now());
+        tagged.expect("whole events").slices().for_each(see);
+        tagger.counts().matched - before
+    })
+}
+
+/// Buffers one by one; what is done with one answers its matches.
+fn tags_each(
+    name: &'static str,
+    buffers: &Arc<Vec<Vec<u8>>>,
+    answer: u64,
+    mut tag: impl FnMut(&[u8]) -> u64 + 'static,
+) -> Contender {
+    let own = buffers.clone();
+    let run = move || own.iter().map(|buffer| tag(buffer)).sum();
+    let bytes = buffers.iter().map(Vec::len).sum();
     Contender::new(name, bytes, answer, run)
+}
+
+/// What nobody looks at might not be made.
+fn see(slice: &[u8]) {
+    black_box(slice);
 }
 
 /// Two taggers on a thread each, which take the chunks in turn. As in the command, the threads are there

@@ -90,6 +90,18 @@ pub const WORKLOADS: &[Workload] = &[
         },
     },
     Workload {
+        name: "Vector's requests",
+        contenders: |sizes| {
+            let traffic = Traffic::teams(sizes.whole, 0.0);
+            // Vector sends up to a thousand events at once.
+            let requests = Arc::new(poseur::requests(&traffic, 2 << 20));
+            vec![
+                limits::memcpy_each(&requests),
+                poseur::tags_requests("poseur", &requests, traffic.matches()),
+            ]
+        },
+    },
+    Workload {
         name: "all candidates",
         contenders: |sizes| {
             let (traffic, task) = rule_a(sizes, Dress::Bare, Traffic::all_candidates);

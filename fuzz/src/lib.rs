@@ -2,6 +2,8 @@
 //! on the stable compiler.
 
 mod forward;
+mod http_body;
+mod protobuf;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -29,6 +31,8 @@ use poseur_tests::reference::json;
 use poseur_tests::strategies::now;
 
 pub use forward::forward;
+pub use http_body::http_body;
+pub use protobuf::protobuf;
 
 /// The JSON reader on any bytes: never a panic; valid exactly when the plain parser says so; and a
 /// valid document reads the same.

@@ -60,3 +60,13 @@ fn fluent_filter() {
 fn forward() {
     replay("forward", poseur_fuzz::forward);
 }
+
+#[test]
+fn protobuf() {
+    replay("protobuf", poseur_fuzz::protobuf);
+}
+
+#[test]
+fn http_body() {
+    replay("http_body", poseur_fuzz::http_body);
+}

@@ -228,6 +228,20 @@ fn unpacked_time(Time { seconds, nanos }: Time) -> Value {
     Value::Text((text + "Z").into_bytes())
 }
 
+/// The value with the keys of its objects in order.
+pub fn sorted(value: Value) -> Value {
+    match value {
+        Value::Map(members) => {
+            let members = members.into_iter();
+            let mut members: Vec<_> = members.map(|(key, value)| (key, sorted(value))).collect();
+            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Value::Map(members)
+        }
+        Value::List(items) => Value::List(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
+
 /// A log with these fields as an event, in the two forms that Vector knows.
 pub fn events_of(fields: &BTreeMap<String, LogValue>) -> [EventWrapper; 2] {
     let log = Log {

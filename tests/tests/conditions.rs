@@ -532,6 +532,10 @@ fn what_every_matching_record_holds() {
             Some(&["alpha"]),
         ),
         (column(ColumnType::Text, is("1, 2,")), Some(&["Some"])),
+        (
+            column(ColumnType::Text, is("2026-02-28T12:00:00Z")),
+            Some(&["Some"]),
+        ),
         (column(ColumnType::Text, term(Case::Exact)), Some(&["desk"])),
         (column(ColumnType::Text, term(Case::Ascii)), Some(&["Some"])),
         (

@@ -12,11 +12,11 @@ use poseur_tagger::{Style, TagOptions};
 use poseur_tests::agreement::matcher;
 use poseur_tests::protobuf::{
     Event, EventWrapper, LogKind, Named, PushEventsRequest, Time, events_of, nothing_but_tags,
-    packed, records, request, unpacked,
+    packed, records, request, sorted, unpacked,
 };
 use poseur_tests::reference::json;
 use poseur_tests::strategies::{self, config, now, random};
-use poseur_tests::tagging::styled;
+use poseur_tests::tagging::{sigma_rule, styled};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -229,20 +229,6 @@ fn matching() -> Vec<u8> {
     poseur_tests::protobuf::ValueMap { fields }.encode_to_vec()
 }
 
-/// An object with its keys in order.
-fn sorted(value: json::Value) -> json::Value {
-    match value {
-        json::Value::Map(members) => {
-            let members = members.into_iter();
-            let mut members: Vec<_> = members.map(|(key, value)| (key, sorted(value))).collect();
-            members.sort_by(|(one, _), (other, _)| one.cmp(other));
-            json::Value::Map(members)
-        }
-        json::Value::List(items) => json::Value::List(items.into_iter().map(sorted).collect()),
-        other => other,
-    }
-}
-
 proptest! {
     #![proptest_config(config(2_000))]
 
@@ -389,4 +375,29 @@ fn no_tag_makes_an_event_nest_too_deep() {
         assert!(tagger.counts().matched > 0, "{record}");
     }
     assert!(seen.len() >= 3, "{seen:?}");
+}
+
+/// A point in time reads as text, though this text does not stand in the request.
+#[test]
+fn points_in_time_are_text() {
+    let detection = "  sent:\n    labels.when|cased: '2026-02-28T12:00:00.500Z'\n  condition: sent";
+    let rules = sigma_rule("aaaaaaaa-0000-4000-8000-000000000001", detection, "");
+    let mut tagger = push_tagger(matcher(rules, Some("ecs")), Style::Minimal);
+    for (nanos, expected) in [(500_000_000, true), (0, false)] {
+        let seconds = 1_772_280_000;
+        let mut fields = packed(br#"{"labels":{"when":""}}"#).unwrap();
+        let Some(LogKind::Map(labels)) = &mut fields.get_mut("labels").unwrap().kind else {
+            panic!("no map");
+        };
+        let time = LogKind::Timestamp(Time { seconds, nanos });
+        labels.fields.insert("when".to_owned(), time.into());
+        let request = request(&events_of(&fields));
+        let tagged = tagger.tag(&request, now()).unwrap().to_vec();
+        let is_tagged = |fields: &std::collections::BTreeMap<_, _>| fields.contains_key("poseur");
+        assert!(
+            records(&tagged)
+                .iter()
+                .all(|fields| is_tagged(fields) == expected)
+        );
+    }
 }

@@ -339,10 +339,11 @@ pub(crate) fn literal(text: &str) -> Option<String> {
     parts.max_by_key(|part| part.len()).map(str::to_owned)
 }
 
-/// Whether a part may be one of a number or a truth value, which MessagePack does not spell out.
+/// Whether a part may be one of a number or a truth value, which MessagePack does not spell out, or of a point in time,
+/// which Vector's protocol does not.
 fn is_scalar(part: &str) -> bool {
     let part = part.to_ascii_lowercase();
-    let digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e');
+    let digit = |byte: u8| byte.is_ascii_digit() || b"+-.e:tz".contains(&byte);
     part.bytes().all(digit)
         || ["true", "false", "-inf"]
             .iter()

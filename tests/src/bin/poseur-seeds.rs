@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use poseur_tests::msgpack::{TIMES, packed};
+use poseur_tests::protobuf;
 use poseur_tests::strategies;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -23,10 +24,16 @@ fn main() -> std::io::Result<()> {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let plain = |line: Vec<u8>| Some(line);
     let chunk = |line: Vec<u8>| Some([TIMES[line.len() % 2], &packed(&line)?].concat());
+    let push = |line: Vec<u8>| {
+        let events = protobuf::events_of(&protobuf::packed(&line)?);
+        Some(protobuf::request(&events))
+    };
     let sources = [
         ("tagger", strategies::lines().boxed(), plain as Form),
         ("json_reader", strategies::any_json().boxed(), plain),
         ("fluent_filter", strategies::lines().boxed(), chunk),
+        ("protobuf", strategies::lines().boxed(), push),
+        ("http_body", strategies::any_json().boxed(), plain),
     ];
     for (target, lines, form) in sources {
         let folder = Path::new(&folder).join(target);

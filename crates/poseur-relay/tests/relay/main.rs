@@ -2,6 +2,7 @@
 
 mod admin;
 mod callers;
+mod convert;
 mod forward;
 mod http;
 mod lines;
