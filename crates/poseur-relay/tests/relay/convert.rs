@@ -9,6 +9,7 @@ use poseur_relay::convert::{
 };
 use poseur_relay::stage::Stage;
 use poseur_tagger::TagOptions;
+use poseur_tests::conformance::check;
 use poseur_tests::protobuf::{LogKind, Time, events_of, packed, records, request, unpacked};
 use poseur_tests::reference::json;
 use poseur_tests::strategies;
@@ -83,4 +84,27 @@ fn requests_are_tagged_and_fit_every_sink() {
     let metric = batch(Bytes::from_static(b"\x0A\x03\x12\x01\x00"));
     let refused = into(metric, Form::Events, now);
     assert_eq!(refused, Err(NotConvertible::NoLogs(1)));
+}
+
+/// Tagged as a request and sent on as anything, or tagged as anything and sent on as a request: the tags are the same.
+#[test]
+fn the_conformance_suite_through_every_form() {
+    let now = strategies::now();
+    let matcher = compile(poseur_rule::pack::built_in(), Vec::new());
+    let stage = Stage::new(matcher, TagOptions::default());
+    let lines = |record: &[u8]| Bytes::from([record, b"\n"].concat());
+    for (tagged_as, sent_as) in [
+        (Form::Push, Form::Lines),
+        (Form::Push, Form::Events),
+        (Form::Lines, Form::Push),
+        (Form::Events, Form::Push),
+    ] {
+        check(now, |record| {
+            let batch = Batch::new(Bytes::new(), Body::Lines(lines(record)));
+            let batch = stage.tag(into(batch, tagged_as, now).unwrap(), now);
+            let batch = into(batch, sent_as, now).unwrap();
+            let batch = into(batch, Form::Lines, now).unwrap();
+            batch.body.bytes().to_vec()
+        });
+    }
 }
