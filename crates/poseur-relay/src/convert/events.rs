@@ -3,40 +3,36 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_matcher::record::Record;
-use poseur_tagger::json::document::{Document, Pool};
-use poseur_tagger::json::index::Index;
+use poseur_tagger::json::document::Pool;
 use poseur_tagger::msgpack::document::Map;
 use poseur_tagger::msgpack::encode::encode;
 use poseur_tagger::msgpack::events::event;
 
-/// Lines as events of this time. A line that is no JSON object becomes the text `log` of a record, as a shipper has it that
-/// cannot parse a line: nothing is lost. Blank lines are.
+use super::lines::{Item, each_item};
+
+/// Lines as events of this time. A line that is neither a JSON object nor a list of them becomes the text `log` of a
+/// record, as a shipper has it that cannot parse a line: nothing is lost. Blank lines are.
 pub fn lines_to_events(lines: &[u8], time: Timestamp) -> Bytes {
-    let (mut index, pool, mut out) = (Index::default(), Pool::default(), Vec::new());
-    for line in lines.split(|byte| *byte == b'\n') {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
+    let mut out = Vec::new();
+    each_item(lines, |item| {
         write_time(time, &mut out);
         let start = out.len();
-        let document = Document::new(line, &mut index, &pool);
-        let document = document.and_then(|document| document.check().map(|()| document));
-        let written = match &document {
-            Ok(document) if line[document.root().start] == b'{' => {
-                encode(document, document.root(), &mut out).is_ok()
+        let text = match item {
+            Item::Text(text) => text,
+            Item::Object(document, object, text) => {
+                if encode(document, object, &mut out).is_ok() {
+                    return;
+                }
+                out.truncate(start);
+                text
             }
-            _ => false,
         };
-        if !written {
-            out.truncate(start);
-            out.push(0x81);
-            // Writing into memory does not fail.
-            let _ = rmp::encode::write_str(&mut out, "log");
-            let _ = rmp::encode::write_str_len(&mut out, line.len() as u32);
-            out.extend_from_slice(line);
-        }
-    }
+        out.push(0x81);
+        // Writing into memory does not fail.
+        let _ = rmp::encode::write_str(&mut out, "log");
+        let _ = rmp::encode::write_str_len(&mut out, text.len() as u32);
+        out.extend_from_slice(text);
+    });
     Bytes::from(out)
 }
 
@@ -80,6 +76,10 @@ mod tests {
                 None,
             ),
             ("", None),
+            (
+                "[{\"a\":1}, {\"b\":[{}]}]\n[{},1]\n[]\n",
+                Some("{\"a\":1}\n{\"b\":[{}]}\n{\"log\":\"[{},1]\"}\n{\"log\":\"[]\"}\n"),
+            ),
             ("{\"a\":1}", Some("{\"a\":1}\n")),
             (" \n\r\n{ \"a\" : 1 }\r\n", Some("{\"a\":1}\n")),
             (

@@ -10,7 +10,8 @@
 //!   neither text nor bytes are left out with their values.
 //! - Vector's protocol takes a key once: of members with the same key, readers take the last. Keys that are not UTF-8
 //!   get U+FFFD for what is not. Of MessagePack, texts and bytes become the same, Vector's bytes, and these become text.
-//! - A line that is no JSON object is kept as the text `log` of an event, and as the text `message` of a log; so is,
+//! - A line that is a list of objects becomes an event or a log for each of them. Any other line that is no JSON
+//!   object is kept as the text `log` of an event, and as the text `message` of a log; so is,
 //!   in a log, a record that nests deeper than Vector's readers go ([`MOST_READ`]).
 //! - A log of Vector's that is no map becomes the `message` of a record.
 //! - The time of an event becomes the `timestamp` of a log that has none, and a `timestamp`, which stays where it is, becomes the
@@ -22,6 +23,7 @@
 
 mod events;
 mod http_body;
+mod lines;
 mod push;
 
 use jiff::Timestamp;

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use poseur_matcher::record::{Handle, Kind, Record, Unreadable};
 use poseur_tagger::events::{Event, Format};
-use poseur_tagger::json::document::{Document, Pool};
-use poseur_tagger::json::index::Index;
+use poseur_tagger::json::document::Pool;
 use poseur_tagger::msgpack::document::Map;
 use poseur_tagger::msgpack::encode::encode;
 use poseur_tagger::msgpack::events::event;
@@ -20,6 +19,7 @@ use poseur_tagger::protobuf::wire::{Value, fields, write_nested, write_varint};
 
 use super::NotConvertible;
 use super::events::write_time;
+use super::lines::{Item, each_item};
 
 /// How many messages may be inside each other in a log: the event and the log are around them.
 const LEFT: usize = MOST_READ - 2;
@@ -32,28 +32,23 @@ const TIMESTAMP: &[u8] = b"timestamp";
 
 /// Lines as logs. Blank lines are left out.
 pub fn lines_to_push(lines: &[u8]) -> Bytes {
-    let (mut index, pool, mut out) = (Index::default(), Pool::default(), Vec::new());
-    for line in lines.split(|byte| *byte == b'\n') {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
+    let mut out = Vec::new();
+    each_item(lines, |item| {
         write_log(&mut out, |out| {
             let start = out.len();
-            let document = Document::new(line, &mut index, &pool);
-            let document = document.and_then(|document| document.check().map(|()| document));
-            let written = match &document {
-                Ok(document) if line[document.root().start] == b'{' => {
-                    encode_contents(document, document.root(), LEFT, out).is_ok()
+            let text = match item {
+                Item::Text(text) => text,
+                Item::Object(document, object, text) => {
+                    if encode_contents(document, object, LEFT, out).is_ok() {
+                        return;
+                    }
+                    out.truncate(start);
+                    text
                 }
-                _ => false,
             };
-            if !written {
-                out.truncate(start);
-                write_text(line, out);
-            }
+            write_text(text, out);
         });
-    }
+    });
     Bytes::from(out)
 }
 
