@@ -9,6 +9,7 @@ use poseur_relay::convert::{
 };
 use poseur_relay::stage::Stage;
 use poseur_tagger::TagOptions;
+use poseur_tagger::protobuf::encode::MOST_READ;
 use poseur_tests::conformance::check;
 use poseur_tests::protobuf::{LogKind, Time, events_of, packed, records, request, unpacked};
 use poseur_tests::reference::json;
@@ -30,8 +31,12 @@ proptest! {
         let Some(mut fields) = packed(&line.0) else { return Ok(()) };
         let made = lines_to_push(&line.0);
         let found = records(&made).remove(0);
-        if found.contains_key("message") && !fields.contains_key("message") {
-            prop_assert_eq!(found["message"].kind.clone(), Some(LogKind::RawBytes(line.0)));
+        // What is nested too deep for Vector's readers is kept as text.
+        let whole = Some(LogKind::RawBytes(line.0.clone()));
+        if found.get("message").is_some_and(|message| message.kind == whole) {
+            prop_assert_eq!(found.len(), 1);
+            let opened = line.0.iter().filter(|byte| b"{[".contains(byte)).count();
+            prop_assert!(opened > MOST_READ / 4, "it is not deep");
             return Ok(());
         }
         prop_assert_eq!(&found, &fields);
