@@ -11,10 +11,11 @@ mod http;
 mod load;
 mod process;
 mod proxy;
+mod vector;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 
@@ -57,6 +58,8 @@ struct Args {
 enum What {
     /// Forward in, Forward out
     Forward,
+    /// Vector's protocol in and out
+    Vector,
     /// NDJSON over HTTP in, nowhere out
     Http,
     /// What the stage adds to the time until an acknowledgement, at half load
@@ -70,7 +73,13 @@ fn main() {
     if let Some(addresses) = &args.proxy {
         return proxy::run(addresses[0], addresses[1]);
     }
-    let all = [What::Forward, What::Http, What::Latency, What::Memory];
+    let all = [
+        What::Forward,
+        What::Vector,
+        What::Http,
+        What::Latency,
+        What::Memory,
+    ];
     let wanted = if args.what.is_empty() {
         &all[..]
     } else {
@@ -79,6 +88,7 @@ fn main() {
     for what in wanted {
         match what {
             What::Forward => measure_forward(&args),
+            What::Vector => measure_vector(&args),
             What::Http => measure_http(&args),
             What::Latency => measure_latency(&args),
             What::Memory => measure_memory(&args),
@@ -116,12 +126,23 @@ fn forward_rate(
     receiver: &forward::Receiver,
     tags: u64,
 ) -> f64 {
-    let before = receiver.seen();
-    let (sent, took) = throughput(args.connections, args.seconds, |deadline| {
+    rate(args, load, tags, &|| receiver.seen(), &|deadline| {
         forward::send(to, load, deadline)
-    });
-    let after = receiver.seen();
-    assert_eq!(after.chunks - before.chunks, sent, "chunks that arrived");
+    })
+}
+
+/// Bytes a second. Checks that everything arrived, and as many tags as there must be.
+fn rate(
+    args: &Args,
+    load: &Load,
+    tags: u64,
+    seen: &dyn Fn() -> forward::Seen,
+    send: &(dyn Fn(Instant) -> u64 + Sync),
+) -> f64 {
+    let before = seen();
+    let (sent, took) = throughput(args.connections, args.seconds, send);
+    let after = seen();
+    assert_eq!(after.chunks - before.chunks, sent, "messages that arrived");
     let rounds = sent as f64 / load.messages.len() as f64;
     let expected = tags as f64 * rounds;
     let found = (after.tags - before.tags) as f64;
@@ -132,6 +153,39 @@ fn forward_rate(
         "{found} tags instead of {expected}"
     );
     sent as f64 * load.bytes as f64 / load.messages.len() as f64 / took.as_secs_f64()
+}
+
+fn measure_vector(args: &Args) {
+    let load = vector::requests(args.chunk);
+    let receiver = vector::Receiver::start();
+    let serve = Process::serve(args, &vector::pipeline(receiver.address));
+    let load = &load;
+    let send = |to| move |deadline| vector::send(to, load, deadline);
+    let (mut ours, mut direct, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..args.rounds {
+        let before = serve.cpu();
+        ours.push(rate(
+            args,
+            load,
+            load.matching,
+            &|| receiver.seen(),
+            &send(serve.address),
+        ));
+        cpu.push((serve.cpu() - before).as_secs_f64() / args.seconds as f64);
+        direct.push(rate(
+            args,
+            load,
+            0,
+            &|| receiver.seen(),
+            &send(receiver.address),
+        ));
+    }
+    println!(
+        "vector → vector       {:>6.0} MB/s   with nothing between {:>6.0} MB/s   {:.2} cores",
+        median(ours) / 1e6,
+        median(direct) / 1e6,
+        median(cpu),
+    );
 }
 
 fn measure_http(args: &Args) {

@@ -2,6 +2,7 @@
 //!
 //! What comes in Vector's protocol goes out as it came, in messages of the same events.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -228,7 +229,7 @@ impl Connection {
     async fn new(stream: Stream) -> io::Result<Connection> {
         let io = TokioIo::new(stream);
         let handshake = http2::handshake(TokioExecutor::new(), io).await;
-        let (requests, work) = handshake.map_err(io::Error::other)?;
+        let (requests, work) = handshake.map_err(|error| failed(&error))?;
         // Its errors are those of the requests.
         let work = tokio::spawn(async move { drop(work.await) });
         Ok(Connection {
@@ -238,9 +239,11 @@ impl Connection {
     }
 
     async fn send(&mut self, request: Request<Message>) -> io::Result<Status> {
-        self.requests.ready().await.map_err(io::Error::other)?;
+        let ready = self.requests.ready().await;
+        ready.map_err(|error| failed(&error))?;
         let response = self.requests.send_request(request).await;
-        let (head, body) = response.map_err(io::Error::other)?.into_parts();
+        let response = response.map_err(|error| failed(&error))?;
+        let (head, body) = response.into_parts();
         let body = Limited::new(body, LARGEST_ANSWER).collect().await;
         let body = body.map_err(io::Error::other)?;
         // An answer without a message may have its status in the headers.
@@ -252,4 +255,12 @@ impl Connection {
                 io::Error::other(told)
             })
     }
+}
+
+/// With its reason: by itself it only says what failed.
+fn failed(error: &hyper::Error) -> io::Error {
+    io::Error::other(match error.source() {
+        Some(reason) => format!("{error}: {reason}"),
+        None => error.to_string(),
+    })
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::callers::{Caller, Downstream};
 use crate::peers::{OTHER, Peer, Stage, downstream, event, id};
+use poseur_relay::grpc::Code;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::time::timeout;
 
@@ -151,4 +153,29 @@ async fn certificates_are_replaced_while_connections_stay() {
     early.send(&event(OTHER), id("three")).await;
     assert_eq!(early.ack().await.unwrap(), b"three");
     assert_eq!(got.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn vectors_protocol_is_spoken_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let authority = Authority::new(folder, "good");
+    authority.certificate("inner", "127.0.0.1");
+    let to = Downstream::start().await;
+    let plain = format!("{{ type: vector, connect: ['{}'] }}", to.address);
+    let source = source(folder, "").replacen("forward", "vector", 1);
+    let inner = Stage::start(&source, &plain, "").await;
+    let ca = path(folder, "good.ca");
+    for (tls, code) in [
+        (format!("tls: {{ ca: {ca:?} }}"), Code::Ok),
+        ("compress: none".to_owned(), Code::Unavailable),
+    ] {
+        let address = inner.address();
+        let sink = format!("{{ type: vector, connect: ['{address}'], {tls} }}");
+        let source = "{ type: vector, listen: 127.0.0.1:0, limits: { largest: 1MiB } }";
+        let outer = Stage::start(source, &sink, "").await;
+        let mut sender = Caller::connect(outer.address()).await;
+        assert_eq!(sender.push("identity", b"events").await.code, code, "{tls}");
+    }
+    assert_eq!(to.take().len(), 1);
 }
