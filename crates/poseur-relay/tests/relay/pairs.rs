@@ -4,11 +4,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::callers::{Caller, Downstream};
 use crate::peers::{Got, Peer, Stage, downstream, id, request};
 use jiff::Timestamp;
+use poseur_relay::grpc::Code;
 use poseur_rule::pack;
 use poseur_tests::conformance::{Case, check_together, suite};
 use poseur_tests::msgpack::{TIMES, packed, unpacked};
+use poseur_tests::protobuf::{self, LogKind};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -17,8 +20,8 @@ use tokio::time::timeout;
 /// So many records are sent at once.
 const TOGETHER: usize = 200;
 
-const SOURCES: [&str; 4] = ["forward", "http", "tcp", "unix"];
-const SINKS: [&str; 4] = ["forward", "http", "tcp", "unix"];
+const SOURCES: [&str; 5] = ["forward", "vector", "http", "tcp", "unix"];
+const SINKS: [&str; 5] = ["forward", "vector", "http", "tcp", "unix"];
 
 #[tokio::test]
 async fn the_conformance_suite() {
@@ -79,6 +82,18 @@ async fn send(source: &str, stage: &Stage, folder: &Path, cases: &[Case]) {
                 assert_eq!(sender.ack().await.unwrap(), b"one");
             }
         }
+        "vector" => {
+            let mut sender = Caller::connect(stage.address()).await;
+            for cases in cases.chunks(TOGETHER) {
+                let events = cases.iter().map(|case| {
+                    let fields = protobuf::packed(&case.record).expect("an object");
+                    let [event, _] = protobuf::events_of(&fields);
+                    event
+                });
+                let request = protobuf::request(&events.collect::<Vec<_>>());
+                assert_eq!(sender.push("identity", &request).await.code, Code::Ok);
+            }
+        }
         "http" => {
             let mut stream = TcpStream::connect(stage.address()).await.unwrap();
             for cases in cases.chunks(TOGETHER) {
@@ -115,6 +130,12 @@ async fn receiver(sink: &str, folder: &Path) -> (String, UnboundedReceiver<Vec<u
             let (to, got) = downstream(usize::MAX).await;
             tokio::spawn(records(got, out));
             format!("{{ type: forward, connect: ['{to}'] }}")
+        }
+        "vector" => {
+            let to = Downstream::start().await;
+            let config = format!("{{ type: vector, connect: ['{}'] }}", to.address);
+            tokio::spawn(logs(to, out));
+            config
         }
         "http" => {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -160,6 +181,23 @@ async fn read_lines(stream: impl tokio::io::AsyncRead + Unpin, out: UnboundedSen
         if out.send(line).is_err() {
             return;
         }
+    }
+}
+
+/// The records of the requests that a downstream gets.
+async fn logs(to: Downstream, out: UnboundedSender<Vec<u8>>) {
+    while !out.is_closed() {
+        for (_, request) in to.take() {
+            for mut fields in protobuf::records(&request) {
+                // When a Forward event was has no other place. JSON has texts, and no points in time.
+                let time = fields.get("timestamp").and_then(|time| time.kind.as_ref());
+                if matches!(time, Some(LogKind::Timestamp(_))) {
+                    fields.remove("timestamp");
+                }
+                let _ = out.send(protobuf::unpacked(&fields));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
