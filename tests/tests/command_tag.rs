@@ -448,3 +448,36 @@ fn quiet_is_quiet() {
     assert_eq!(ran.err, "");
     assert!(ran.text().contains("\"poseur\""));
 }
+
+#[test]
+fn rsyslog_gets_one_reply_for_each_line() {
+    let config = Config {
+        match_rate: 0.05,
+        ..Config::new(Kind::Mixed, Shape::All)
+    };
+    let (mut input, _) = generate_bytes(config, 200_000);
+    input.extend_from_slice(b"\nno JSON\n{\"a\":\n\xFF\n");
+    input.extend_from_slice(&[b'x'; 3000]);
+    input.extend_from_slice(b"\n{\"last\":true}");
+    for limit in ["16777216", "2000"] {
+        let limit = ["--max-line", limit];
+        let plain = tag(&limit, input.clone()).expect(0);
+        let replies = tag(&[&limit[..], &["--rsyslog"]].concat(), input.clone()).expect(0);
+        assert_eq!(plain.figure("matches"), replies.figure("matches"));
+        assert_eq!(plain.figure("unreadable"), replies.figure("unreadable"));
+        let (before, after, replies) = (lines(&input), lines(&plain.out), lines(&replies.out));
+        assert_eq!((before.len(), after.len()), (replies.len(), replies.len()));
+        let mut changed = 0;
+        for ((before, after), reply) in before.iter().zip(&after).zip(&replies) {
+            let reply = std::str::from_utf8(reply).unwrap();
+            if before == after {
+                assert_eq!(reply, "{}\n");
+            } else {
+                let after = std::str::from_utf8(after).unwrap().trim_end_matches('\n');
+                assert_eq!(parse(reply), serde_json::json!({ "msg": after }));
+                changed += 1;
+            }
+        }
+        assert!(changed > 3, "{changed}");
+    }
+}

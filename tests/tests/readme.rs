@@ -142,6 +142,11 @@ fn the_page_on_rules_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_rsyslog_shows_what_happens() {
+    assert!(check("docs/rsyslog.md") >= 1);
+}
+
+#[test]
 fn the_page_on_schemas_shows_what_happens() {
     assert!(check("docs/schemas.md") >= 1);
 }

@@ -199,6 +199,13 @@ pub struct Tag {
         help_heading = "Output"
     )]
     pub vrl_on: ProgramOn,
+
+    /// Reply to rsyslog, which runs this as an external program (mmexternal)
+    ///
+    /// Every line of input gets one line at once: {"msg":"..."} with the tagged record, or {} if nothing is to
+    /// change.
+    #[arg(long, conflicts_with = "vrl", help_heading = "Output")]
+    pub rsyslog: bool,
 }
 
 /// How tags look.

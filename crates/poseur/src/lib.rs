@@ -17,6 +17,7 @@ mod memory;
 pub mod output;
 pub mod pipeline;
 pub mod program;
+pub mod rsyslog;
 pub mod rules;
 pub mod run;
 #[cfg(feature = "serve")]

@@ -14,6 +14,7 @@ use crate::load::{self, Clock};
 use crate::output::Output;
 use crate::pipeline::{self, LARGE, Turn, Worker};
 use crate::program::Program;
+use crate::rsyslog;
 use crate::run::{self, Run};
 
 /// Runs the command.
@@ -36,6 +37,7 @@ pub fn run(args: &args::Tag) -> Result<(), Error> {
         check_all: args.input.check_all,
         program: program.clone(),
         program_on: args.vrl_on,
+        rsyslog: args.rsyslog,
     };
     let clock = Clock::new(&args.sources);
     let worker = || TagWorker::new(making.clone(), clock);
@@ -66,6 +68,8 @@ pub struct Making {
     pub program: Option<Program>,
     /// Which of them do.
     pub program_on: ProgramOn,
+    /// What is written are replies to rsyslog.
+    pub rsyslog: bool,
 }
 
 impl Making {
@@ -115,13 +119,21 @@ impl Worker for TagWorker {
 
     fn work(&mut self, job: &Job, turn: &mut Turn<'_, Output>) -> io::Result<()> {
         let bytes = job.frame.bytes();
-        if job.frame.content() != Content::Lines {
+        let now = self.clock.now();
+        let is_lines = job.frame.content() == Content::Lines;
+        if !is_lines {
             job.frame.count_unread(&mut self.before);
-            return turn.take(|out| out.write_all(bytes));
         }
-        let tagged = self.tagger.tag(bytes, self.clock.now());
-        turn.take(|out| tagged.write_to(out))?;
-        if bytes.len() > LARGE {
+        if self.making.rsyslog {
+            let replies = rsyslog::replies(&job.frame, &mut self.tagger, now);
+            turn.take(|out| out.write_all(&replies))?;
+        } else if is_lines {
+            let tagged = self.tagger.tag(bytes, now);
+            turn.take(|out| tagged.write_to(out))?;
+        } else {
+            turn.take(|out| out.write_all(bytes))?;
+        }
+        if is_lines && bytes.len() > LARGE {
             self.before = self.counts();
             self.tagger = self.making.tagger();
         }

@@ -8,6 +8,7 @@ mod http;
 mod lines;
 mod pairs;
 mod peers;
+mod published;
 mod serve;
 mod tls;
 mod vector;

@@ -1,0 +1,86 @@
+//! What is published about configurations: their schema, and the examples.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use poseur_relay::config::Config;
+use poseur_relay::serve;
+use rcgen::{CertificateParams, KeyPair};
+
+const RULE: &str = "title: Sent\nid: aaaaaaaa-0000-4000-8000-000000000001\n\
+logsource: {category: test}\ndetection:\n  sent: {event.action: MessageSent}\n  condition: sent\n";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[test]
+fn the_schema_is_current() {
+    let file = root().join("docs/poseur.schema.json");
+    let made = serde_json::to_string_pretty(&Config::json_schema()).unwrap() + "\n";
+    if std::env::var_os("POSEUR_WRITE_SCHEMA").is_some() {
+        fs::write(&file, &made).unwrap();
+    }
+    let published = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        published == made,
+        "docs/poseur.schema.json is not current. To write it: \
+         POSEUR_WRITE_SCHEMA=1 cargo test -p poseur-relay --test relay published"
+    );
+}
+
+/// All files in a folder, and in folders of it, that are configurations by their names.
+fn configurations(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            configurations(&path, found);
+        } else if name.starts_with("poseur") && name.ends_with(".yaml") {
+            found.push(path);
+        }
+    }
+}
+
+/// A machine's `/etc/poseur`, with everything that examples name.
+fn etc() -> tempfile::TempDir {
+    let etc = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]);
+    let certificate = certificate.unwrap().self_signed(&key).unwrap();
+    fs::create_dir(etc.path().join("rules")).unwrap();
+    for (name, text) in [
+        ("rules/sent.yml", RULE.to_owned()),
+        ("exceptions.yaml", "exceptions: []\n".to_owned()),
+        ("shared-key", "key\n".to_owned()),
+        ("password", "word\n".to_owned()),
+        ("token", "token\n".to_owned()),
+        ("stage.crt", certificate.pem()),
+        ("ca.crt", certificate.pem()),
+        ("stage.key", key.serialize_pem()),
+    ] {
+        fs::write(etc.path().join(name), text).unwrap();
+    }
+    etc
+}
+
+#[test]
+fn the_examples_are_configurations() {
+    let mut found = Vec::new();
+    configurations(&root().join("examples"), &mut found);
+    assert!(found.len() >= 5, "{found:?}");
+    let etc = etc();
+    for file in found {
+        let text = fs::read_to_string(&file).unwrap();
+        let first = text.lines().next().unwrap();
+        let schema = first.strip_prefix("# yaml-language-server: $schema=");
+        let schema = schema.unwrap_or_else(|| panic!("{} names no schema", file.display()));
+        assert!(file.parent().unwrap().join(schema).is_file(), "{first}");
+        let text = text.replace("/etc/poseur", etc.path().to_str().unwrap());
+        let copy = etc.path().join("poseur.yaml");
+        fs::write(&copy, text).unwrap();
+        if let Err(errors) = serve::check(&copy) {
+            panic!("{}: {errors}", file.display());
+        }
+    }
+}
