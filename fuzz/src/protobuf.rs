@@ -11,6 +11,7 @@ use poseur_tagger::TagOptions;
 use poseur_tagger::json::check::check;
 use poseur_tagger::json::document::Pool;
 use poseur_tagger::protobuf::document::Log;
+use poseur_tagger::protobuf::message::FIRST;
 use poseur_tagger::protobuf::push::PushTagger;
 use poseur_tagger::protobuf::wire::field;
 use poseur_tests::agreement::matcher;
@@ -59,6 +60,9 @@ pub fn protobuf(data: &[u8]) {
 /// Reads the first field of a request as an event.
 fn read_first(data: &[u8], plain: Option<&PushEventsRequest>) {
     let Ok(first) = field(data, 0) else { return };
+    if first.number != FIRST {
+        return;
+    }
     let (pool, end) = (Pool::default(), first.range.end);
     let Ok(Some(log)) = Log::new(data, Handle { start: 0, end }, &pool) else {
         return;
