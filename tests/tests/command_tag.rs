@@ -452,7 +452,7 @@ fn quiet_is_quiet() {
 #[test]
 fn rsyslog_gets_one_reply_for_each_line() {
     let config = Config {
-        match_rate: 0.05,
+        match_rate: 0.3,
         ..Config::new(Kind::Mixed, Shape::All)
     };
     let (mut input, _) = generate_bytes(config, 200_000);
