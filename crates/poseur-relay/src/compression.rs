@@ -88,10 +88,15 @@ impl Compression {
     }
 }
 
+/// Windows up to this size are to be understood by everybody who speaks Zstandard (RFC 8878, 3.1.1.1.2).
+const WINDOW: usize = 8 << 20;
+
 fn unzstd(mut packed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), UnpackError> {
     let start = out.len();
     while !packed.is_empty() {
-        let decoder = StreamingDecoder::new(&mut packed);
+        // Nothing comes out of a frame until its window is full: without a limit, a few bytes could ask for 128 MiB.
+        let window = limit.max(WINDOW) as u64;
+        let decoder = StreamingDecoder::new_with_max_window_size(&mut packed, window);
         let decoder = decoder.map_err(|error| UnpackError::Broken(io::Error::other(error)))?;
         let left = limit - (out.len() - start);
         read(decoder, left, out).map_err(|error| match error {

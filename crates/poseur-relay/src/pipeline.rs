@@ -39,31 +39,58 @@ impl Default for Retry {
 }
 
 /// Memory for batches, in bytes, that a pipeline may use at once. Who finds none waits, and so does its sender.
+///
+/// What packed batches are unpacked to has as much again, apart: who holds a packed batch and waits for more of the same
+/// room would keep it from others who do.
 #[derive(Debug, Clone)]
 pub struct Room {
     /// In kibibytes: a semaphore counts at most 2^29 on small machines.
     free: Arc<Semaphore>,
+    unpacked: Arc<Semaphore>,
     all: u32,
 }
 
 /// Room that is taken until this is dropped.
 #[derive(Debug)]
-pub struct Taken(#[allow(dead_code, reason = "held for its end")] OwnedSemaphorePermit);
+pub struct Taken(OwnedSemaphorePermit);
+
+impl Taken {
+    /// Gives back what is not needed beyond so many bytes.
+    pub fn shrink(&mut self, bytes: usize) {
+        let left = self.0.num_permits();
+        let unused = left.saturating_sub(kibibytes(bytes) as usize);
+        drop(self.0.split(unused));
+    }
+}
 
 impl Room {
     /// For so many bytes.
     pub fn new(bytes: usize) -> Room {
         let all = kibibytes(bytes);
-        let free = Arc::new(Semaphore::new(all as usize));
-        Room { free, all }
+        let [free, unpacked] = [(); 2].map(|()| Arc::new(Semaphore::new(all as usize)));
+        Room {
+            free,
+            unpacked,
+            all,
+        }
     }
 
     /// Waits for so many bytes; of a batch larger than all of it, for all of it. Who waits longest is first.
     ///
     /// A batch takes its room in one piece: of two that each wait for more, neither would ever get it.
     pub async fn take(&self, bytes: usize) -> Taken {
+        self.take_of(&self.free, bytes).await
+    }
+
+    /// Waits for so many bytes for what a packed batch is unpacked to. How many it is shows only then: the rest is to be
+    /// given back, by [`Taken::shrink`].
+    pub async fn take_unpacked(&self, bytes: usize) -> Taken {
+        self.take_of(&self.unpacked, bytes).await
+    }
+
+    async fn take_of(&self, free: &Arc<Semaphore>, bytes: usize) -> Taken {
         let wanted = kibibytes(bytes).min(self.all);
-        let taken = self.free.clone().acquire_many_owned(wanted).await;
+        let taken = free.clone().acquire_many_owned(wanted).await;
         Taken(taken.expect("the semaphore is never closed"))
     }
 

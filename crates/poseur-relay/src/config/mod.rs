@@ -49,7 +49,7 @@ pub struct Pipeline {
     /// Where they go.
     pub sink: sink::Config,
     /// Memory for records on their way: senders wait for room. 32MiB if it is not given, or as much as the source's
-    /// `limits.largest` if that is more.
+    /// `limits.largest` if that is more. What compressed bodies are unpacked to may take as much again.
     pub room: Option<Size>,
     /// How a delivery that fails is tried again.
     #[serde(default)]

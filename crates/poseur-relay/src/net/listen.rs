@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,6 +57,7 @@ pub async fn serve(
         async move {
             let _connected = pipeline.stage.meter().connected();
             let served = async {
+                let stream = impatient(stream, limits.patience.0);
                 let stream = greet(stream, tls, limits.patience.0).await?;
                 let way = pipeline.way();
                 let connection = Connection {
@@ -111,6 +113,14 @@ pub async fn serve(
     tasks.close();
     tasks.wait().await;
     true
+}
+
+/// Who does not take what is written is not waited for longer: an answer that nobody reads must not hold a connection
+/// for ever.
+fn impatient(stream: Stream, patience: Duration) -> Stream {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience));
+    Box::new(Box::pin(stream))
 }
 
 /// The handshake of TLS, if there is one.

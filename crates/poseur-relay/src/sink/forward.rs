@@ -155,8 +155,6 @@ impl Lane for ForwardLane {
     async fn deliver(&mut self, batch: &Batch) -> Result<(), Failure> {
         let outcome = self.attempt(batch).await;
         if outcome.is_err() {
-            // What comes on this connection later cannot be told from what is to come.
-            self.connection = None;
             self.receiver += 1;
         }
         outcome.map_err(|error| {
@@ -172,18 +170,20 @@ impl Lane for ForwardLane {
 
 impl ForwardLane {
     async fn attempt(&mut self, batch: &Batch) -> io::Result<()> {
-        let settings = self.settings.clone();
-        let connection = match &mut self.connection {
+        let settings = &self.settings;
+        // It is put back only when all is well. What comes on it later cannot be told from what is to come; and whoever
+        // waits for us may go in the middle of a message.
+        let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            none => {
-                let connect = Connection::new(self.receiver, &settings);
-                let limit = settings.connector.limit;
-                let connected = within(limit, "connecting", connect).await?;
-                none.insert(connected)
+            None => {
+                let connect = Connection::new(self.receiver, settings);
+                within(settings.connector.limit, "connecting", connect).await?
             }
         };
-        let send = connection.send(batch, &settings);
-        within(settings.ack_timeout, "the acknowledgement", send).await
+        let send = connection.send(batch, settings);
+        within(settings.ack_timeout, "the acknowledgement", send).await?;
+        self.connection = Some(connection);
+        Ok(())
     }
 }
 

@@ -179,13 +179,14 @@ impl HttpLane {
 
     async fn attempt(&mut self, batch: &Batch) -> io::Result<StatusCode> {
         let settings = self.settings.clone();
-        if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
-            let limit = settings.connector.limit;
-            let connect = HttpLane::connect(&settings);
-            self.connection = Some(within(limit, "connecting", connect).await?);
-        }
-        let Some(connection) = &mut self.connection else {
-            return Err(io::ErrorKind::NotConnected.into());
+        // It is put back only when it is free again: whoever waits for us may go in the middle of a request.
+        let open = self.connection.take().filter(|open| !open.is_closed());
+        let mut connection = match open {
+            Some(connection) => connection,
+            None => {
+                let connect = HttpLane::connect(&settings);
+                within(settings.connector.limit, "connecting", connect).await?
+            }
         };
         let mut request = Request::post(&settings.path);
         if let Some(headers) = request.headers_mut() {
@@ -206,10 +207,11 @@ impl HttpLane {
             // of no use.
             let body = http_body_util::Limited::new(response.into_body(), 64 << 10);
             let drained = http_body_util::BodyExt::collect(body).await;
-            drained.map_err(io::Error::other)?;
-            Ok(status)
+            Ok((status, drained.is_ok()))
         };
-        within(settings.timeout, "the answer", answer).await
+        let (status, free) = within(settings.timeout, "the answer", answer).await?;
+        self.connection = free.then_some(connection);
+        Ok(status)
     }
 }
 
@@ -217,9 +219,6 @@ impl HttpLane {
 impl Lane for HttpLane {
     async fn deliver(&mut self, batch: &Batch) -> Result<(), Failure> {
         let outcome = self.attempt(batch).await;
-        if outcome.is_err() {
-            self.connection = None;
-        }
         let receiver = self.settings.connector.receiver(0);
         match outcome {
             Err(error) => Err(Failure::Unavailable(format!("{receiver}: {error}"))),

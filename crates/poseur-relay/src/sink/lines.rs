@@ -112,12 +112,10 @@ struct SocketLane {
 impl SocketLane {
     async fn attempt(&mut self, batch: &Batch) -> io::Result<()> {
         let limit = self.connector.limit;
-        let stream = match &mut self.stream {
+        // It is put back only when all is written: whoever waits for us may go in the middle of a line.
+        let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            none => {
-                let stream = within(limit, "connecting", self.connector.connect(0)).await?;
-                none.insert(stream)
-            }
+            None => within(limit, "connecting", self.connector.connect(0)).await?,
         };
         // A receiver has nothing to say. If it has gone, what is written now would be lost without an error.
         if let Some(Ok(0) | Err(_)) = stream.read(&mut [0]).now_or_never() {
@@ -128,7 +126,9 @@ impl SocketLane {
         while bytes::Buf::has_remaining(&left) {
             within(limit, "writing", stream.write_buf(&mut left)).await?;
         }
-        stream.flush().await
+        stream.flush().await?;
+        self.stream = Some(stream);
+        Ok(())
     }
 }
 
@@ -137,7 +137,6 @@ impl Lane for SocketLane {
     async fn deliver(&mut self, batch: &Batch) -> Result<(), Failure> {
         let outcome = self.attempt(batch).await;
         outcome.map_err(|error| {
-            self.stream = None;
             Failure::Unavailable(format!("{}: {error}", self.connector.receiver(0)))
         })
     }

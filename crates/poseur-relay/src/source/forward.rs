@@ -277,18 +277,33 @@ impl Session {
             Message::Heartbeat => return Ok(()),
             Message::Chunk(chunk) => chunk,
         };
+        let largest = self.limits.largest.0;
+        let unpacked = match chunk.options.compression {
+            Compression::None => None,
+            _ => Some(self.way.pipeline().room.take_unpacked(largest).await),
+        };
         let batch = self.batch(&message, &chunk)?;
+        let unpacked = unpacked.map(|mut taken| {
+            taken.shrink(batch.body.pieces().len());
+            taken
+        });
         if let Body::Events(events) = &batch.body {
             let records = records(&events.to_bytes(), chunk.options.size);
             self.way.pipeline().stage.meter().add_records(records);
         }
-        self.way.deliver(batch).await?;
-        if let Some(id) = chunk.options.chunk {
+        let ack = chunk.options.chunk.map(|id| {
             let mut ack = Vec::new();
             write_ack(id, &mut ack);
+            ack
+        });
+        // Where records take another form, nobody needs what came.
+        drop(message);
+        self.way.deliver(batch).await?;
+        // Others need not wait for a sender that does not read.
+        drop((taken, unpacked));
+        if let Some(ack) = ack {
             self.stream.write_all(&ack).await?;
         }
-        drop(taken);
         Ok(())
     }
 
@@ -315,7 +330,8 @@ impl Session {
         };
         Ok(Batch {
             packed,
-            ..Batch::new(message.slice_ref(chunk.tag), body)
+            // A piece of the message would keep all of it.
+            ..Batch::new(Bytes::copy_from_slice(chunk.tag), body)
         })
     }
 }

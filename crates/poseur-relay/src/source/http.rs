@@ -187,11 +187,7 @@ async fn take(
     if announced.is_some_and(|size| size > largest) {
         return Err(Refusal::TooLarge(largest));
     }
-    let room = match compression {
-        Compression::None => announced.unwrap_or(largest),
-        _ => largest,
-    };
-    let _taken = way.pipeline().room.take(room).await;
+    let _taken = way.pipeline().room.take(announced.unwrap_or(largest)).await;
     let body = Limited::new(request.into_body(), largest).collect();
     let body = timeout(patience, body).await;
     let body = body.map_err(|_| Refusal::Late(patience))?;
@@ -200,13 +196,19 @@ async fn take(
         false => Refusal::Broken(format!("the body broke off: {error}")),
     })?;
     let received = body.to_bytes();
-    let body = unpack(received.clone(), compression, largest)?;
-    let (lines, packed) = match in_lines(&body) {
-        Cow::Borrowed(_) if compression == Compression::None => (body, None),
-        Cow::Borrowed(_) => {
+    let mut unpacked = None;
+    let (body, packed) = match compression {
+        Compression::None => (received, None),
+        _ => {
+            let taken = unpacked.insert(way.pipeline().room.take_unpacked(largest).await);
+            let body = unpack(&received, compression, largest)?;
+            taken.shrink(body.len());
             let bytes = received;
             (body, Some(Packed { compression, bytes }))
         }
+    };
+    let (lines, packed) = match in_lines(&body) {
+        Cow::Borrowed(_) => (body, packed),
         Cow::Owned(line) => (Bytes::from(line), None),
     };
     if lines.is_empty() {
@@ -233,12 +235,9 @@ fn encoding(request: &Request<Incoming>) -> Result<Compression, Refusal> {
     }
 }
 
-fn unpack(body: Bytes, compression: Compression, largest: usize) -> Result<Bytes, Refusal> {
-    if compression == Compression::None {
-        return Ok(body);
-    }
+fn unpack(body: &[u8], compression: Compression, largest: usize) -> Result<Bytes, Refusal> {
     let mut unpacked = Vec::new();
-    match compression.unpack(&body, largest, &mut unpacked) {
+    match compression.unpack(body, largest, &mut unpacked) {
         Ok(()) => Ok(Bytes::from(unpacked)),
         Err(UnpackError::TooLarge(limit)) => Err(Refusal::TooLarge(limit)),
         Err(error) => Err(Refusal::Broken(error.to_string())),

@@ -114,7 +114,10 @@ impl Source for Lines {
         let largest = limits.largest.0;
         let mut buffer = BytesMut::new();
         loop {
-            // Nothing is set aside for a sender that is silent.
+            // Nothing is set aside for a sender that is silent; an empty buffer may hold what it once needed.
+            if buffer.is_empty() {
+                buffer = BytesMut::new();
+            }
             buffer.reserve(SMALL);
             let begun = tokio::select! {
                 begun = timeout(limits.idle.0, stream.read_buf(&mut buffer)) => Some(begun),

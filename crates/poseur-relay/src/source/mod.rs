@@ -56,9 +56,9 @@ pub struct Limits {
     /// Connections at once; more wait to be accepted.
     #[schemars(range(min = 1))]
     pub connections: usize,
-    /// A connection on which nothing comes for so long is closed.
+    /// A connection on which nothing comes for so long is closed; over HTTP/1.1 after `patience`, if that is less.
     pub idle: Span,
-    /// A message that began, headers and handshakes must be there after so long.
+    /// A message that began, headers and handshakes must be there after so long, and answers must be taken.
     pub patience: Span,
 }
 
