@@ -40,6 +40,16 @@ fn binary() -> &'static Path {
         if cfg!(feature = "vrl") {
             build.args(["--features", "vrl"]);
         }
+        if cfg!(feature = "serve") {
+            build.args(["--features", "serve"]);
+        }
+        // What cargo says to this test is not said to those who build without it; some build scripts would run anew.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(&*name);
+            }
+        }
         build
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit());

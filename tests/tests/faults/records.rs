@@ -1,0 +1,70 @@
+//! Records, each made anew from its sender's number and its own whenever it is needed: nothing is kept of what was sent.
+
+use std::fmt::Write;
+
+use poseur_tests::msgpack::{TIMES, packed};
+
+/// Records of one sender, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    pub sender: usize,
+    pub first: u64,
+    pub end: u64,
+}
+
+impl Batch {
+    /// As NDJSON.
+    pub fn lines(self) -> Vec<u8> {
+        let mut lines = String::new();
+        for number in self.first..self.end {
+            lines += &json(self.sender, number);
+            lines.push('\n');
+        }
+        lines.into_bytes()
+    }
+
+    /// As events of the Forward protocol.
+    pub fn events(self) -> Vec<u8> {
+        let mut events = Vec::new();
+        for number in self.first..self.end {
+            events.extend_from_slice(&event(self.sender, number));
+        }
+        events
+    }
+}
+
+/// Whether Elastic's rule holds for a record.
+pub fn matches(number: u64) -> bool {
+    number % 41 == 3
+}
+
+/// A record. Now and then there is a large one.
+pub fn json(sender: usize, number: u64) -> String {
+    let mut json = format!(r#"{{"Id":"{sender}-{number}","#);
+    json += match matches(number) {
+        true => {
+            r#""CreationTime":"2026-11-20T08:00:00","Operation":"ChatCreated","RecordType":25,"UserId":"helpdesk@fabrikam.example","CommunicationType":"OneOnOne","ParticipantInfo":{"HasForeignTenantUsers":true,"HasGuestUsers":false,"HasOtherGuestUsers":false},"#
+        }
+        false => r#""CreationTime":"2026-11-20T08:00:00","Operation":"MessageSent","#,
+    };
+    if number % 7 == 0 {
+        json += r#""Values":[null,true,-7,18446744073709551615,1.5,{"a":"\"\\\u0007é"},[]],"#;
+    }
+    let padding = match number {
+        _ if number % 9001 == 77 => 700_000,
+        _ if number % 101 == 0 => 9_000,
+        _ => 40 + number as usize % 300,
+    };
+    let _ = write!(json, r#""Workload":"MicrosoftTeams","Padding":""#);
+    // Another text each time, so that a piece of another record shows.
+    let piece = format!("{:x}.", (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    json += &piece.repeat(padding / piece.len() + 1);
+    json += r#""}"#;
+    json
+}
+
+/// A record as an event; those of odd senders have metadata, as Fluent Bit's.
+pub fn event(sender: usize, number: u64) -> Vec<u8> {
+    let time = TIMES[(sender + 1) % 2];
+    [time, &packed(json(sender, number).as_bytes()).unwrap()].concat()
+}
