@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Meter, Telemetry};
 
-/// The type of what [`text`] answers.
+/// The type of what [`text()`] answers.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Our version.
