@@ -6,9 +6,13 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 
 use super::Stream;
+
+/// Connections that the system keeps until they are accepted. A sender that comes when there is no more place believes
+/// that it is connected, and if it is silent it is never told that it is not. The system may allow fewer.
+const QUEUE: u32 = 4096;
 
 /// Where connections come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,7 +69,7 @@ impl Listener {
     /// If it is taken, or not allowed.
     pub async fn open(place: &Place) -> io::Result<Option<Listener>> {
         Ok(match place {
-            Place::Tcp(address) => Some(Listener::Tcp(TcpListener::bind(address).await?)),
+            Place::Tcp(address) => Some(Listener::Tcp(listen(*address)?)),
             Place::Unix(path) => {
                 remove_stale(path).await?;
                 Some(Listener::Unix(UnixListener::bind(path)?))
@@ -120,6 +124,18 @@ impl Listener {
             }
         })
     }
+}
+
+/// As [`TcpListener::bind`], but with a longer queue.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A stage that starts again must not wait for connections of the last one to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 /// A socket at which nobody listens any more is in the way after a crash.

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use super::requests::{ALL_WINDOWS, AT_ONCE, WINDOW, turn};
+use super::requests::{ALL_WINDOWS, AT_ONCE, GOODBYE, Unanswered, WINDOW, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
 use crate::batch::{Batch, Body, Packed};
 use crate::compression::{Compression, UnpackError};
@@ -76,9 +76,13 @@ impl Source for Http {
         } = connection;
         // Requests of a connection are delivered in order; HTTP/2 may have several at once.
         let way = Arc::new(Mutex::new(way));
+        let unanswered = Unanswered::default();
         let service = service_fn(|request| {
-            let turn = turn(&way);
-            async move { Ok::<_, Infallible>(answer(request, limits, turn).await) }
+            let (turn, open) = (turn(&way), unanswered.one());
+            async move {
+                let _open = open;
+                Ok::<_, Infallible>(answer(request, limits, turn).await)
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -94,14 +98,18 @@ impl Source for Http {
             .initial_connection_window_size(ALL_WINDOWS);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        let served = tokio::select! {
-            served = connection.as_mut() => served,
-            () = soon.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        served.map_err(|error| Ended::Broken(error.to_string()))
+        tokio::select! {
+            ended = connection.as_mut() => return ended.map_err(|error| Ended::Broken(error.to_string())),
+            () = soon.cancelled() => {}
+            // hyper's own limits begin when it knows which version is spoken.
+            () = unanswered.none_for(limits.idle.0) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            _ = connection => {}
+            () = unanswered.none_for(GOODBYE) => {}
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,11 @@
-//! Requests of one HTTP/2 connection: several at once, delivered one after the other, in the order in which they came.
+//! Requests of one HTTP connection, of HTTP/2 several at once: delivered one after the other, in the order in which they came.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::time::timeout;
 
 /// Requests on a connection at once. They are delivered one after the other, so more would only wait.
 pub const AT_ONCE: u32 = 8;
@@ -13,6 +15,45 @@ pub const WINDOW: u32 = 128 << 10;
 
 /// So much of all of them. Requests that wait must not take the window from the one that is read: it would never end.
 pub const ALL_WINDOWS: u32 = AT_ONCE * WINDOW;
+
+/// When all is answered, a sender has so long to close the connection that we would close.
+pub const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Requests of a connection that are not answered yet.
+#[derive(Clone, Default)]
+pub struct Unanswered(Arc<watch::Sender<usize>>);
+
+/// A request that is not answered yet.
+pub struct Open(Unanswered);
+
+impl Unanswered {
+    /// Counts one more, until what is returned is dropped.
+    pub fn one(&self) -> Open {
+        self.0.send_modify(|open| *open += 1);
+        Open(self.clone())
+    }
+
+    /// Waits until there was none for so long.
+    pub async fn none_for(&self, limit: Duration) {
+        let mut open = self.0.subscribe();
+        loop {
+            let is_silent = *open.borrow_and_update() == 0;
+            let changed = match is_silent {
+                true => timeout(limit, open.changed()).await,
+                false => Ok(open.changed().await),
+            };
+            if changed.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|open| *open -= 1);
+    }
+}
 
 /// What the requests of a connection share, one after the other. Who calls this first has it first, whenever the result
 /// is awaited: requests that come together are run by different threads, which may begin with any of them.

@@ -28,10 +28,10 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use super::requests::{ALL_WINDOWS, AT_ONCE, WINDOW, turn};
+use super::requests::{ALL_WINDOWS, AT_ONCE, GOODBYE, Unanswered, WINDOW, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
 use crate::batch::{Batch, Body, Packed};
 use crate::compression::{Compression, UnpackError};
@@ -44,9 +44,6 @@ use crate::pipeline::{Room, Taken, Undelivered, Way};
 /// A packed message is taken to be at most so many times as large when it is unpacked. One that is larger waits for room
 /// once more, and for as much as the largest needs.
 const USUAL: usize = 16;
-
-/// When all is answered, a sender has so long to close the connection that we would close.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The method that takes events.
 pub const PUSH: &str = "/vector.Vector/PushEvents";
@@ -118,10 +115,9 @@ impl Source for Vector {
             limits,
         } = connection;
         let way = Arc::new(Mutex::new(way));
-        let (requests, mut open) = watch::channel(0_usize);
-        let requests = Arc::new(requests);
+        let unanswered = Unanswered::default();
         let service = service_fn(|request| {
-            let open = Open::new(&requests);
+            let open = unanswered.one();
             // Their turns are asked for here, where they are seen in their order.
             let turn = (request.uri().path() == PUSH).then(|| turn(&way));
             async move {
@@ -141,45 +137,14 @@ impl Source for Vector {
         tokio::select! {
             ended = served.as_mut() => return ended.map_err(|error| Ended::Broken(error.to_string())),
             () = soon.cancelled() => {}
-            () = silence(&mut open, limits.idle.0) => {}
+            () = unanswered.none_for(limits.idle.0) => {}
         }
         served.as_mut().graceful_shutdown();
         tokio::select! {
             _ = served => {}
-            () = silence(&mut open, GOODBYE) => {}
+            () = unanswered.none_for(GOODBYE) => {}
         }
         Ok(())
-    }
-}
-
-/// Counts a request as long as it lives.
-struct Open(Arc<watch::Sender<usize>>);
-
-impl Open {
-    fn new(requests: &Arc<watch::Sender<usize>>) -> Open {
-        requests.send_modify(|open| *open += 1);
-        Open(requests.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.send_modify(|open| *open -= 1);
-    }
-}
-
-/// Waits until there was no request for so long.
-async fn silence(open: &mut watch::Receiver<usize>, limit: Duration) {
-    loop {
-        let is_silent = *open.borrow_and_update() == 0;
-        let changed = match is_silent {
-            true => timeout(limit, open.changed()).await,
-            false => Ok(open.changed().await),
-        };
-        // It was silent for so long, or there is nobody left who could ask.
-        if !matches!(changed, Ok(Ok(()))) {
-            return;
-        }
     }
 }
 
