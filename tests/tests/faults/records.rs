@@ -47,12 +47,12 @@ pub fn json(sender: usize, number: u64) -> String {
         }
         false => r#""CreationTime":"2026-11-20T08:00:00","Operation":"MessageSent","#,
     };
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         json += r#""Values":[null,true,-7,18446744073709551615,1.5,{"a":"\"\\\u0007é"},[]],"#;
     }
     let padding = match number {
         _ if number % 9001 == 77 => 700_000,
-        _ if number % 101 == 0 => 9_000,
+        _ if number.is_multiple_of(101) => 9_000,
         _ => 40 + number as usize % 300,
     };
     let _ = write!(json, r#""Workload":"MicrosoftTeams","Padding":""#);

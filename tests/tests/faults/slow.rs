@@ -48,7 +48,7 @@ async fn senders_are_held_back(source: Protocol, sink: Protocol) {
             Mood::Deaf | Mood::Mute => {
                 still(|| load.sent()).await;
                 // About 400 bytes a record.
-                told.push((load.sent() - load.acknowledged()) * 400 >> 20);
+                told.push(((load.sent() - load.acknowledged()) * 400) >> 20);
             }
         }
     }
