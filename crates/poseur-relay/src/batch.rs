@@ -26,6 +26,15 @@ impl Batch {
         }
     }
 
+    /// How the body is best sent to a receiver that understands gzip anyway: as it came, if it came with gzip, and like
+    /// this otherwise.
+    pub fn gzip_or(&self, other: Compression) -> Compression {
+        match &self.packed {
+            Some(packed) if packed.compression == Compression::Gzip => Compression::Gzip,
+            _ => other,
+        }
+    }
+
     /// The body compressed like this: as it came, if it came so.
     pub fn packed_as(&self, compression: Compression) -> Pieces {
         match &self.packed {

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::Decoder;
 
 use super::{Failure, Lane, Sink};
-use crate::batch::{Batch, Body, Form, Packed};
+use crate::batch::{Batch, Body, Form};
 use crate::compression::Compression;
 use crate::config::Say;
 use crate::config::values::{Secret, Span, User, hostname, secrets};
@@ -53,23 +53,15 @@ pub struct Config {
     #[serde(default)]
     pub compress: Compression,
     /// How long connecting may take, with its handshakes.
-    #[serde(default = "connect_timeout")]
+    #[serde(default = "super::connect_timeout")]
     pub connect_timeout: Span,
     /// How long an acknowledgement may take.
-    #[serde(default = "ack_timeout")]
+    #[serde(default = "super::answer_timeout")]
     pub ack_timeout: Span,
 }
 
 fn tag() -> String {
     "poseur".to_owned()
-}
-
-fn connect_timeout() -> Span {
-    Span(Duration::from_secs(10))
-}
-
-fn ack_timeout() -> Span {
-    Span(Duration::from_secs(60))
 }
 
 impl Config {
@@ -220,10 +212,7 @@ impl Connection {
         getrandom::fill(&mut id).map_err(io::Error::other)?;
         let id = STANDARD.encode(id);
         // Every receiver of the protocol understands gzip.
-        let compression = match &batch.packed {
-            Some(Packed { compression, .. }) if *compression == Compression::Gzip => *compression,
-            _ => settings.compress,
-        };
+        let compression = batch.gzip_or(settings.compress);
         let events = batch.packed_as(compression);
         let (mut head, mut tail) = (Vec::new(), Vec::new());
         let tag = if batch.tag.is_empty() {

@@ -43,19 +43,11 @@ pub struct Config {
     #[serde(default)]
     pub compress: Compression,
     /// How long connecting may take.
-    #[serde(default = "connect_timeout")]
+    #[serde(default = "super::connect_timeout")]
     pub connect_timeout: Span,
     /// How long an answer may take.
-    #[serde(default = "timeout")]
+    #[serde(default = "super::answer_timeout")]
     pub timeout: Span,
-}
-
-fn connect_timeout() -> Span {
-    Span(Duration::from_secs(10))
-}
-
-fn timeout() -> Span {
-    Span(Duration::from_secs(60))
 }
 
 impl Config {

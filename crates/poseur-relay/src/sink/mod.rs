@@ -7,6 +7,7 @@ pub mod null;
 pub mod vector;
 
 use std::fmt::{self, Debug};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 
 use crate::batch::{Batch, Form};
 use crate::config::Say;
-use crate::config::values::Secret;
+use crate::config::values::{Secret, Span};
 use crate::net::tls;
 
 /// A downstream.
@@ -43,6 +44,16 @@ pub enum Failure {
     Unavailable(String),
     /// It will never be.
     Refused(String),
+}
+
+/// How long connecting may take, if nothing else is said.
+fn connect_timeout() -> Span {
+    Span(Duration::from_secs(10))
+}
+
+/// How long an answer may take, if nothing else is said.
+fn answer_timeout() -> Span {
+    Span(Duration::from_secs(60))
 }
 
 /// Where records go.

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Failure, Lane, Sink};
-use crate::batch::{Batch, Form, Packed};
+use crate::batch::{Batch, Form};
 use crate::compression::Compression;
 use crate::config::Say;
 use crate::config::values::Span;
@@ -45,19 +45,11 @@ pub struct Config {
     #[serde(default)]
     pub compress: Compression,
     /// How long connecting may take, with its handshakes.
-    #[serde(default = "connect_timeout")]
+    #[serde(default = "super::connect_timeout")]
     pub connect_timeout: Span,
     /// How long an answer may take.
-    #[serde(default = "timeout")]
+    #[serde(default = "super::answer_timeout")]
     pub timeout: Span,
-}
-
-fn connect_timeout() -> Span {
-    Span(Duration::from_secs(10))
-}
-
-fn timeout() -> Span {
-    Span(Duration::from_secs(60))
 }
 
 impl Config {
@@ -169,10 +161,7 @@ impl Lane for VectorLane {
 impl Settings {
     fn request(&self, receiver: usize, batch: &Batch) -> Result<Request<Message>, Failure> {
         // Every version of Vector understands gzip.
-        let compression = match &batch.packed {
-            Some(Packed { compression, .. }) if *compression == Compression::Gzip => *compression,
-            _ => self.compress,
-        };
+        let compression = batch.gzip_or(self.compress);
         let unfit = |reason: &dyn fmt::Display| Failure::Refused(reason.to_string());
         let body = message(
             &batch.packed_as(compression),
