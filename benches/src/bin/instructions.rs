@@ -10,7 +10,10 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use poseur_benches::parts::{Reader, candidates};
-use poseur_benches::{Job, Traffic, events, five_hundred, lines, tagger, tagger_with, tags_events};
+use poseur_benches::{
+    Contender, Job, Traffic, events, five_hundred, lines, requests, tagger, tagger_with,
+    tags_events, tags_requests,
+};
 use poseur_tests::rules::Options;
 
 const USAGE: &str = "usage: instructions check|update|run PATH";
@@ -34,7 +37,7 @@ struct Prepared {
     run: Box<dyn FnMut() -> u64>,
 }
 
-const PATHS: [CorePath; 7] = [
+const PATHS: [CorePath; 8] = [
     CorePath {
         name: "candidate search on Teams",
         prepare: || {
@@ -89,14 +92,18 @@ const PATHS: [CorePath; 7] = [
         name: "MessagePack chunks",
         prepare: || {
             let traffic = Traffic::teams(4_000_000, 0.0);
-            let answer = traffic.matches();
             let events = Arc::new(events(&traffic, 2 << 20));
-            let mut tagger = tags_events("poseur", &events, answer);
-            Prepared {
-                records: traffic.truths.records,
-                answer,
-                run: Box::new(move || tagger.run()),
-            }
+            let tagger = tags_events("poseur", &events, traffic.matches());
+            contended(traffic, tagger)
+        },
+    },
+    CorePath {
+        name: "Vector's requests",
+        prepare: || {
+            let traffic = Traffic::teams(4_000_000, 0.0);
+            let requests = Arc::new(requests(&traffic, 2 << 20));
+            let tagger = tags_requests("poseur", &requests, traffic.matches());
+            contended(traffic, tagger)
         },
     },
 ];
@@ -106,6 +113,14 @@ fn tagged(traffic: Traffic, mut job: Job) -> Prepared {
         records: traffic.truths.records,
         answer: traffic.matches(),
         run: Box::new(move || job.tag(&traffic.bytes)),
+    }
+}
+
+fn contended(traffic: Traffic, mut tagger: Contender) -> Prepared {
+    Prepared {
+        records: traffic.truths.records,
+        answer: traffic.matches(),
+        run: Box::new(move || tagger.run()),
     }
 }
 
