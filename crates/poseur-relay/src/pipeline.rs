@@ -15,6 +15,7 @@ use crate::net::place::Peer;
 use crate::sink::{Failure, Lane, Sink};
 use crate::source::Ended;
 use crate::stage::Stage;
+use crate::telemetry::meter::Meter;
 
 /// How often and how long a delivery is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,9 +164,8 @@ impl Pipeline {
     pub fn way(self: &Arc<Pipeline>) -> Way {
         let out = self.out();
         Way {
-            lane: out.sink.lane(),
+            lane: None,
             out,
-            at_work: false,
             pipeline: self.clone(),
         }
     }
@@ -204,9 +204,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Way {
     pipeline: Arc<Pipeline>,
     out: Arc<Out>,
-    lane: Box<dyn Lane>,
-    /// The lane is at work. It still is before a delivery if the one before was given up halfway, by a sender that is gone.
-    at_work: bool,
+    /// `None` before the first delivery, and after one that was given up halfway, by a sender that is gone: nobody knows
+    /// what that has left on a connection.
+    lane: Option<Box<dyn Lane>>,
 }
 
 impl Way {
@@ -223,9 +223,8 @@ impl Way {
         let (meter, began) = (self.pipeline.stage.meter(), Instant::now());
         meter.received.add(batch.body.pieces().len() as u64);
         let out = self.pipeline.out();
-        // Nobody knows what half a delivery has left on a connection.
-        if self.at_work || !Arc::ptr_eq(&out, &self.out) {
-            self.lane = out.sink.lane();
+        if !Arc::ptr_eq(&out, &self.out) {
+            self.lane = None;
             self.out = out;
         }
         let now = Timestamp::now();
@@ -235,37 +234,44 @@ impl Way {
             meter.refused.add(1);
             Undelivered::Refused(error.to_string())
         })?;
-        let Retry {
-            first,
-            longest,
-            limit,
-        } = self.out.retry;
-        let mut pause = first;
-        loop {
-            self.at_work = true;
-            let delivered = self.lane.deliver(&batch).await;
-            self.at_work = false;
-            let reason = match delivered {
-                Ok(()) => {
-                    meter.accepted(batch.body.pieces().len(), began.elapsed());
-                    return Ok(());
-                }
-                Err(Failure::Refused(reason)) => {
-                    meter.refused.add(1);
-                    return Err(Undelivered::Refused(reason));
-                }
-                Err(Failure::Unavailable(reason)) => reason,
-            };
-            meter.failed(&reason);
-            let pause_now = pause.mul_f64(1.0 - fraction() / 2.0);
-            if began.elapsed() + pause_now > limit {
-                meter.given_up.add(1);
-                return Err(Undelivered::Unavailable(began.elapsed(), reason));
+        // Whoever gives up this delivery drops the lane with it.
+        let mut lane = self.lane.take().unwrap_or_else(|| self.out.sink.lane());
+        let outcome = attempts(&mut *lane, &batch, self.out.retry, meter, began).await;
+        self.lane = Some(lane);
+        outcome
+    }
+}
+
+/// Tries a delivery until it succeeds, is refused, or has taken too long.
+async fn attempts(
+    lane: &mut dyn Lane,
+    batch: &Batch,
+    retry: Retry,
+    meter: &Meter,
+    began: Instant,
+) -> Result<(), Undelivered> {
+    let mut pause = retry.first;
+    loop {
+        let reason = match lane.deliver(batch).await {
+            Ok(()) => {
+                meter.accepted(batch.body.pieces().len(), began.elapsed());
+                return Ok(());
             }
-            meter.retries.add(1);
-            sleep(pause_now).await;
-            pause = (pause * 2).min(longest);
+            Err(Failure::Refused(reason)) => {
+                meter.refused.add(1);
+                return Err(Undelivered::Refused(reason));
+            }
+            Err(Failure::Unavailable(reason)) => reason,
+        };
+        meter.failed(&reason);
+        let pause_now = pause.mul_f64(1.0 - fraction() / 2.0);
+        if began.elapsed() + pause_now > retry.limit {
+            meter.given_up.add(1);
+            return Err(Undelivered::Unavailable(began.elapsed(), reason));
         }
+        meter.retries.add(1);
+        sleep(pause_now).await;
+        pause = (pause * 2).min(retry.longest);
     }
 }
 

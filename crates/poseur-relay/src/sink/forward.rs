@@ -145,37 +145,30 @@ struct Connection {
 #[async_trait]
 impl Lane for ForwardLane {
     async fn deliver(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let outcome = self.attempt(batch).await;
-        if outcome.is_err() {
-            self.receiver += 1;
-        }
-        outcome.map_err(|error| {
-            Failure::Unavailable(format!(
-                "{}: {error}",
-                self.settings
-                    .connector
-                    .receiver(self.receiver.wrapping_sub(1))
-            ))
-        })
+        let Err(error) = self.attempt(batch).await else {
+            return Ok(());
+        };
+        // What comes on it later cannot be told from what is to come.
+        self.connection = None;
+        let receiver = self.settings.connector.receiver(self.receiver);
+        let failed = Failure::Unavailable(format!("{receiver}: {error}"));
+        self.receiver += 1;
+        Err(failed)
     }
 }
 
 impl ForwardLane {
     async fn attempt(&mut self, batch: &Batch) -> io::Result<()> {
         let settings = &self.settings;
-        // It is put back only when all is well. What comes on it later cannot be told from what is to come; and whoever
-        // waits for us may go in the middle of a message.
-        let mut connection = match self.connection.take() {
+        let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => {
+            none => {
                 let connect = Connection::new(self.receiver, settings);
-                within(settings.connector.limit, "connecting", connect).await?
+                none.insert(within(settings.connector.limit, "connecting", connect).await?)
             }
         };
         let send = connection.send(batch, settings);
-        within(settings.ack_timeout, "the acknowledgement", send).await?;
-        self.connection = Some(connection);
-        Ok(())
+        within(settings.ack_timeout, "the acknowledgement", send).await
     }
 }
 

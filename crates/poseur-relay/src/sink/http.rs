@@ -171,13 +171,13 @@ impl HttpLane {
 
     async fn attempt(&mut self, batch: &Batch) -> io::Result<StatusCode> {
         let settings = self.settings.clone();
-        // It is put back only when it is free again: whoever waits for us may go in the middle of a request.
-        let open = self.connection.take().filter(|open| !open.is_closed());
-        let mut connection = match open {
+        // A receiver may have closed a connection that was silent for long.
+        self.connection.take_if(|connection| connection.is_closed());
+        let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => {
+            none => {
                 let connect = HttpLane::connect(&settings);
-                within(settings.connector.limit, "connecting", connect).await?
+                none.insert(within(settings.connector.limit, "connecting", connect).await?)
             }
         };
         let mut request = Request::post(&settings.path);
@@ -202,7 +202,9 @@ impl HttpLane {
             Ok((status, drained.is_ok()))
         };
         let (status, free) = within(settings.timeout, "the answer", answer).await?;
-        self.connection = free.then_some(connection);
+        if !free {
+            self.connection = None;
+        }
         Ok(status)
     }
 }
@@ -213,7 +215,11 @@ impl Lane for HttpLane {
         let outcome = self.attempt(batch).await;
         let receiver = self.settings.connector.receiver(0);
         match outcome {
-            Err(error) => Err(Failure::Unavailable(format!("{receiver}: {error}"))),
+            Err(error) => {
+                // A late answer must not be taken for that of the next request.
+                self.connection = None;
+                Err(Failure::Unavailable(format!("{receiver}: {error}")))
+            }
             Ok(status) if status.is_success() => Ok(()),
             Ok(status) if may_pass(status) => Err(Failure::Unavailable(format!(
                 "{receiver} answered {status}"

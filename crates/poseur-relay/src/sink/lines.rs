@@ -112,10 +112,12 @@ struct SocketLane {
 impl SocketLane {
     async fn attempt(&mut self, batch: &Batch) -> io::Result<()> {
         let limit = self.connector.limit;
-        // It is put back only when all is written: whoever waits for us may go in the middle of a line.
-        let mut stream = match self.stream.take() {
+        let stream = match &mut self.stream {
             Some(stream) => stream,
-            None => within(limit, "connecting", self.connector.connect(0)).await?,
+            none => {
+                let connect = self.connector.connect(0);
+                none.insert(within(limit, "connecting", connect).await?)
+            }
         };
         // A receiver has nothing to say. If it has gone, what is written now would be lost without an error.
         if let Some(Ok(0) | Err(_)) = stream.read(&mut [0]).now_or_never() {
@@ -126,9 +128,7 @@ impl SocketLane {
         while bytes::Buf::has_remaining(&left) {
             within(limit, "writing", stream.write_buf(&mut left)).await?;
         }
-        stream.flush().await?;
-        self.stream = Some(stream);
-        Ok(())
+        stream.flush().await
     }
 }
 
@@ -137,6 +137,8 @@ impl Lane for SocketLane {
     async fn deliver(&mut self, batch: &Batch) -> Result<(), Failure> {
         let outcome = self.attempt(batch).await;
         outcome.map_err(|error| {
+            // It may have ended in the middle of a line.
+            self.stream = None;
             Failure::Unavailable(format!("{}: {error}", self.connector.receiver(0)))
         })
     }

@@ -27,7 +27,8 @@ pub trait Sink: Debug + Send + Sync {
     fn lane(&self) -> Box<dyn Lane>;
 }
 
-/// Delivers batches in order, one at a time.
+/// Delivers batches in order, one at a time. One whose delivery was given up before it returned is not used again; after
+/// an error, it is for the lane to use nothing again of which it does not know how much was sent.
 #[async_trait]
 pub trait Lane: Send {
     /// Delivers a batch, which has the sink's form; returns when the downstream has accepted it.
