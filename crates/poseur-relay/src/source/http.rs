@@ -5,9 +5,7 @@
 //! it is passed on as it is.
 
 use std::borrow::Cow;
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,16 +13,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, HeaderValue, RETRY_AFTER};
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
-use super::requests::{ALL_WINDOWS, AT_ONCE, GOODBYE, Unanswered, WINDOW, turn};
+use super::requests::{self, Shared, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
 use crate::batch::{Batch, Body, Packed};
 use crate::compression::{Compression, UnpackError};
@@ -36,6 +31,7 @@ use crate::pipeline::{Undelivered, Way};
 /// Senders that POST NDJSON or JSON arrays to `/`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "HttpSource")]
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
@@ -68,48 +64,11 @@ pub struct Http;
 #[async_trait]
 impl Source for Http {
     async fn serve(&self, connection: Connection) -> Result<(), Ended> {
-        let Connection {
-            stream,
-            way,
-            soon,
-            limits,
-        } = connection;
+        let limits = connection.limits;
+        let builder = requests::builder(&limits);
         // Requests of a connection are delivered in order; HTTP/2 may have several at once.
-        let way = Arc::new(Mutex::new(way));
-        let unanswered = Unanswered::default();
-        let service = service_fn(|request| {
-            let (turn, open) = (turn(&way), unanswered.one());
-            async move {
-                let _open = open;
-                Ok::<_, Infallible>(answer(request, limits, turn).await)
-            }
-        });
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.patience.0.min(limits.idle.0));
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(limits.idle.0)
-            .max_concurrent_streams(AT_ONCE)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(ALL_WINDOWS);
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => return ended.map_err(|error| Ended::Broken(error.to_string())),
-            () = soon.cancelled() => {}
-            // hyper's own limits begin when it knows which version is spoken.
-            () = unanswered.none_for(limits.idle.0) => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        tokio::select! {
-            _ = connection => {}
-            () = unanswered.none_for(GOODBYE) => {}
-        }
-        Ok(())
+        let answer = move |request, way: &Shared| answer(request, limits, turn(way));
+        requests::serve(builder, connection, answer).await
     }
 }
 

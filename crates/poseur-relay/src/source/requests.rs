@@ -1,40 +1,118 @@
 //! Requests of one HTTP connection, of HTTP/2 several at once: delivered one after the other, in the order in which they came.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
+use super::{Connection, Ended, Limits};
+use crate::pipeline::Way;
+
 /// Requests on a connection at once. They are delivered one after the other, so more would only wait.
-pub const AT_ONCE: u32 = 8;
+const AT_ONCE: u32 = 8;
 
 /// So much of a request comes before it has room.
-pub const WINDOW: u32 = 128 << 10;
+const WINDOW: u32 = 128 << 10;
 
 /// So much of all of them. Requests that wait must not take the window from the one that is read: it would never end.
-pub const ALL_WINDOWS: u32 = AT_ONCE * WINDOW;
+const ALL_WINDOWS: u32 = AT_ONCE * WINDOW;
 
 /// When all is answered, a sender has so long to close the connection that we would close.
-pub const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The way of a connection, which its requests take in [`turn`].
+pub type Shared = Arc<Mutex<Way>>;
+
+/// Serves the requests of a connection until its end: until its sender or [`Connection::soon`] ends it, or nothing was
+/// asked for long. What was asked by then is answered.
+///
+/// `answer` is called for each request in the order in which they came; the answers are made side by side.
+///
+/// # Errors
+/// If it ended early.
+pub async fn serve<F, B>(
+    builder: auto::Builder<TokioExecutor>,
+    connection: Connection,
+    answer: impl Fn(Request<Incoming>, &Shared) -> F + Send,
+) -> Result<(), Ended>
+where
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let Connection {
+        stream,
+        way,
+        soon,
+        limits,
+        ..
+    } = connection;
+    let way = Arc::new(Mutex::new(way));
+    let unanswered = Unanswered::default();
+    let service = service_fn(|request| {
+        let (answer, open) = (answer(request, &way), unanswered.one());
+        async move {
+            let _open = open;
+            Ok::<_, Infallible>(answer.await)
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended.map_err(|error| Ended::Broken(error.to_string())),
+        () = soon.cancelled() => {}
+        // hyper's own limits begin when it knows which version is spoken.
+        () = unanswered.none_for(limits.idle.0) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = connection => {}
+        () = unanswered.none_for(GOODBYE) => {}
+    }
+    Ok(())
+}
+
+/// How connections are served, but for which versions of HTTP they may speak.
+pub fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.patience.0.min(limits.idle.0));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.patience.0)
+        .max_concurrent_streams(AT_ONCE)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(ALL_WINDOWS);
+    builder
+}
 
 /// Requests of a connection that are not answered yet.
 #[derive(Clone, Default)]
-pub struct Unanswered(Arc<watch::Sender<usize>>);
+struct Unanswered(Arc<watch::Sender<usize>>);
 
 /// A request that is not answered yet.
-pub struct Open(Unanswered);
+struct Open(Unanswered);
 
 impl Unanswered {
     /// Counts one more, until what is returned is dropped.
-    pub fn one(&self) -> Open {
+    fn one(&self) -> Open {
         self.0.send_modify(|open| *open += 1);
         Open(self.clone())
     }
 
     /// Waits until there was none for so long.
-    pub async fn none_for(&self, limit: Duration) {
+    async fn none_for(&self, limit: Duration) {
         let mut open = self.0.subscribe();
         loop {
             let is_silent = *open.borrow_and_update() == 0;

@@ -13,25 +13,20 @@
 //! | larger than the limit, unpacked or not | OutOfRange, as Vector itself answers | rejected |
 //! | an unknown method or compression | Unimplemented | rejected |
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
-use super::requests::{ALL_WINDOWS, AT_ONCE, GOODBYE, Unanswered, WINDOW, turn};
+use super::requests::{self, Shared, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
 use crate::batch::{Batch, Body, Packed};
 use crate::compression::{Compression, UnpackError};
@@ -57,6 +52,7 @@ const SERVING: &[u8] = b"\x08\x01";
 /// Senders that speak Vector's protocol.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "VectorSource")]
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
@@ -72,6 +68,9 @@ pub struct Config {
     pub limits: Limits,
 }
 
+/// Vector's sink puts up to a thousand events into a request, and has no limit of its own in bytes
+/// (`RealtimeEventBasedDefaultBatchSettings`). It drops what is refused for its size, so that must be rare: this is enough for
+/// a thousand events of 64 KiB.
 fn limits() -> Limits {
     Limits {
         largest: Size(64 << 20),
@@ -108,43 +107,14 @@ pub struct Vector;
 #[async_trait]
 impl Source for Vector {
     async fn serve(&self, connection: Connection) -> Result<(), Ended> {
-        let Connection {
-            stream,
-            way,
-            soon,
-            limits,
-        } = connection;
-        let way = Arc::new(Mutex::new(way));
-        let unanswered = Unanswered::default();
-        let service = service_fn(|request| {
-            let open = unanswered.one();
+        let limits = connection.limits;
+        let builder = requests::builder(&limits).http2_only();
+        let answer = move |request: Request<Incoming>, way: &Shared| {
             // Their turns are asked for here, where they are seen in their order.
-            let turn = (request.uri().path() == PUSH).then(|| turn(&way));
-            async move {
-                let _open = open;
-                Ok::<_, Infallible>(call(request, turn, limits).await)
-            }
-        });
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .keep_alive_interval(limits.patience.0)
-            .max_concurrent_streams(AT_ONCE)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(ALL_WINDOWS);
-        let served = builder.serve_connection(TokioIo::new(stream), service);
-        let mut served = std::pin::pin!(served);
-        tokio::select! {
-            ended = served.as_mut() => return ended.map_err(|error| Ended::Broken(error.to_string())),
-            () = soon.cancelled() => {}
-            () = unanswered.none_for(limits.idle.0) => {}
-        }
-        served.as_mut().graceful_shutdown();
-        tokio::select! {
-            _ = served => {}
-            () = unanswered.none_for(GOODBYE) => {}
-        }
-        Ok(())
+            let turn = (request.uri().path() == PUSH).then(|| turn(way));
+            call(request, turn, limits)
+        };
+        requests::serve(builder, connection, answer).await
     }
 }
 
