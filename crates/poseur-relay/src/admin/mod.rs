@@ -28,6 +28,7 @@ use live::Live;
 /// Where the state of the process can be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Admin")]
 pub struct Config {
     /// Address and port to listen on. Other machines can reach it only if `insecure` says so.
     pub listen: SocketAddr,

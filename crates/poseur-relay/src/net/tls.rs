@@ -17,6 +17,7 @@ use super::Stream;
 /// The certificate of one side. PEM files.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ServerTls")]
 pub struct Server {
     /// Our certificate, and those between it and its authority.
     pub certificate: PathBuf,
@@ -29,6 +30,7 @@ pub struct Server {
 /// Whom we trust, and who we are. PEM files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "ClientTls")]
 pub struct Client {
     /// Receivers must have a certificate of one of these authorities. Without it, of one that the machine trusts.
     pub ca: Option<PathBuf>,

@@ -33,6 +33,7 @@ const LARGEST_ANSWER: usize = 64 << 10;
 /// A receiver that speaks the Forward protocol.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ForwardSink")]
 pub struct Config {
     /// `host:port` of each receiver, or the path of a Unix socket. The first that can be reached is used; the
     /// next one if it fails.

@@ -29,6 +29,7 @@ use crate::pieces::Reader;
 /// A receiver to which NDJSON is POSTed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "HttpSink")]
 pub struct Config {
     /// `http://` or `https://`, host, port and path.
     pub url: String,

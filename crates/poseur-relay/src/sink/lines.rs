@@ -22,6 +22,7 @@ use crate::pieces::Pieces;
 /// Lines over TCP.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TcpSink")]
 pub struct Tcp {
     /// `host:port` of the receiver.
     pub connect: String,
@@ -35,6 +36,7 @@ pub struct Tcp {
 /// Lines to a Unix socket.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UnixSink")]
 pub struct Unix {
     /// The socket's path.
     pub connect: PathBuf,
@@ -46,6 +48,7 @@ pub struct Unix {
 /// Lines to standard output.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "StdoutSink")]
 pub struct Stdout {}
 
 fn timeout() -> Span {

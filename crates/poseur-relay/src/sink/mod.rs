@@ -60,6 +60,7 @@ fn answer_timeout() -> Span {
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[schemars(rename = "Sink")]
 pub enum Config {
     /// A receiver that speaks the Forward protocol. Every chunk must be acknowledged.
     Forward(forward::Config),

@@ -10,6 +10,7 @@ use crate::batch::{Batch, Form};
 /// Nowhere. For trials and measurements.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NullSink")]
 pub struct Config {}
 
 /// Nowhere.

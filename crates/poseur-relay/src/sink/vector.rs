@@ -34,6 +34,7 @@ const LARGEST_ANSWER: usize = 64 << 10;
 /// Receivers that speak Vector's protocol.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "VectorSink")]
 pub struct Config {
     /// `host:port` of each receiver, or the path of a Unix socket. The first that can be reached is used; the
     /// next one if it fails.

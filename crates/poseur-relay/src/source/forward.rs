@@ -42,6 +42,7 @@ const OPTIONS: usize = 256;
 /// Senders that speak the Forward protocol.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ForwardSource")]
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,

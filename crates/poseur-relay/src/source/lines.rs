@@ -27,6 +27,7 @@ const TOGETHER: usize = 256 << 10;
 /// Lines over TCP.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TcpSource")]
 pub struct Tcp {
     /// Address and port to listen on.
     pub listen: SocketAddr,
@@ -43,6 +44,7 @@ pub struct Tcp {
 /// Lines over a Unix socket.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UnixSource")]
 pub struct Unix {
     /// The socket's path. It is made; who may write to it is the affair of its folder.
     pub listen: PathBuf,
@@ -54,6 +56,7 @@ pub struct Unix {
 /// Lines from standard input.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "StdinSource")]
 pub struct Stdin {
     /// What it may cost. `idle` has no meaning here.
     #[serde(default)]

@@ -117,6 +117,7 @@ impl Ended {
 /// Where records come from.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[schemars(rename = "Source")]
 pub enum Config {
     /// Senders that speak the Forward protocol: Fluent Bit, Fluentd, many loggers.
     Forward(forward::Config),
