@@ -114,3 +114,27 @@ fn the_conformance_suite_through_every_form() {
         });
     }
 }
+
+/// Whatever a line nests, it goes on: as it is, or as text where it is deeper than anybody reads.
+#[test]
+fn deep_lines_stay_within_the_stack() {
+    const DEPTH: usize = 100_000;
+    let time = Timestamp::UNIX_EPOCH;
+    let (open, close) = ("[".repeat(DEPTH), "]".repeat(DEPTH));
+    let maps = "{\"a\":".repeat(DEPTH) + "1" + &"}".repeat(DEPTH);
+    for line in [
+        open.clone(),
+        format!("{open}{close}"),
+        format!("{{\"a\":{open}{close}}}"),
+        format!("[{{\"a\":{open}{close}}}]"),
+        maps,
+    ] {
+        let text = LogKind::RawBytes(line.clone().into_bytes());
+        let logs = records(&lines_to_push(line.as_bytes()));
+        assert_eq!(logs.len(), 1);
+        assert_eq!(logs[0]["message"].kind, Some(text));
+        let back = events_to_lines(&lines_to_events(line.as_bytes(), time)).unwrap();
+        let expected = format!("{}\n", serde_json::json!({ "log": line }));
+        assert!(back == expected.as_bytes(), "{:.80}", line);
+    }
+}
