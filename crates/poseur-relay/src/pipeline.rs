@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Packed};
+use crate::compression::{Compression, UnpackError};
 use crate::convert;
 use crate::net::place::Peer;
 use crate::sink::{Failure, Lane, Sink};
@@ -51,13 +53,17 @@ pub struct Room {
     all: u32,
 }
 
+/// What is packed is taken to be at most so many times as large when it is unpacked. One that is larger waits for room
+/// once more, for as much as the largest needs, and is unpacked again.
+const USUAL: usize = 32;
+
 /// Room that is taken until this is dropped.
 #[derive(Debug)]
 pub struct Taken(OwnedSemaphorePermit);
 
 impl Taken {
     /// Gives back what is not needed beyond so many bytes.
-    pub fn shrink(&mut self, bytes: usize) {
+    fn shrink(&mut self, bytes: usize) {
         let left = self.0.num_permits();
         let unused = left.saturating_sub(kibibytes(bytes) as usize);
         drop(self.0.split(unused));
@@ -83,10 +89,36 @@ impl Room {
         self.take_of(&self.free, bytes).await
     }
 
-    /// Waits for so many bytes for what a packed batch is unpacked to. How many it is shows only then: the rest is to be
-    /// given back, by [`Taken::shrink`].
-    pub async fn take_unpacked(&self, bytes: usize) -> Taken {
-        self.take_of(&self.unpacked, bytes).await
+    /// Unpacks what came, if it is packed, with room for what it is unpacked to, at most `largest` bytes. What came is kept
+    /// beside it: if nothing in it is changed, it can go on so.
+    ///
+    /// # Errors
+    /// If it is damaged, or larger.
+    pub async fn unpack(
+        &self,
+        compression: Compression,
+        bytes: Bytes,
+        largest: usize,
+    ) -> Result<(Bytes, Option<Packed>, Option<Taken>), UnpackError> {
+        if compression == Compression::None {
+            return Ok((bytes, None, None));
+        }
+        let mut limit = bytes.len().saturating_mul(USUAL).min(largest);
+        loop {
+            let mut taken = self.take_of(&self.unpacked, limit).await;
+            let mut unpacked = Vec::new();
+            match compression.unpack(&bytes, limit, &mut unpacked) {
+                // Who has room must not wait for more: of two that do, neither would ever get it.
+                Err(UnpackError::TooLarge(_)) if limit < largest => limit = largest,
+                outcome => {
+                    outcome?;
+                    // How large it is shows only now.
+                    taken.shrink(unpacked.len());
+                    let packed = Packed { compression, bytes };
+                    return Ok((Bytes::from(unpacked), Some(packed), Some(taken)));
+                }
+            }
+        }
     }
 
     async fn take_of(&self, free: &Arc<Semaphore>, bytes: usize) -> Taken {
@@ -189,6 +221,13 @@ impl Pipeline {
         ends.push_front(reason.to_string());
     }
 
+    /// Notes why a request was refused that the downstream has never seen.
+    pub fn turned_away(&self, peer: &Peer, kind: &'static str, reason: &str) {
+        let meter = self.stage.meter();
+        meter.turned_away(kind);
+        warn!(pipeline = &*meter.pipeline, %peer, "request refused: {reason}");
+    }
+
     /// Why the last connections ended early, the newest first.
     pub fn ends(&self) -> Vec<String> {
         lock(&self.ends).iter().cloned().collect()
@@ -211,7 +250,7 @@ pub struct Way {
 
 impl Way {
     /// The pipeline it belongs to.
-    pub fn pipeline(&self) -> &Pipeline {
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
         &self.pipeline
     }
 

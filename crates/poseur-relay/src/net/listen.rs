@@ -65,6 +65,7 @@ pub async fn serve(
                     way,
                     soon,
                     limits,
+                    peer: peer.clone(),
                 };
                 source.serve(connection).await
             };

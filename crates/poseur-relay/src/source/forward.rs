@@ -18,11 +18,11 @@ use tokio_util::codec::Decoder;
 use tracing::warn;
 
 use super::{Connection, Ended, Entrance, Limits, Source};
-use crate::batch::{Batch, Body, Packed};
-use crate::compression::{Compression, UnpackError};
+use crate::batch::{Batch, Body};
+use crate::compression::UnpackError;
 use crate::config::Say;
 use crate::config::values::{Secret, User, hostname, secrets};
-use crate::forward::chunk::{Chunk, Message, write_ack};
+use crate::forward::chunk::{Message, write_ack};
 use crate::forward::codec::{CutError, Messages};
 use crate::forward::handshake::{Denied, Helo, Ping, Pong, Secrets};
 use crate::forward::read::Wrong;
@@ -137,6 +137,7 @@ impl Source for Forward {
             way,
             soon,
             limits,
+            ..
         } = connection;
         let mut session = Session {
             stream,
@@ -278,20 +279,27 @@ impl Session {
             Message::Heartbeat => return Ok(()),
             Message::Chunk(chunk) => chunk,
         };
-        let largest = self.limits.largest.0;
-        let unpacked = match chunk.options.compression {
-            Compression::None => None,
-            _ => Some(self.way.pipeline().room.take_unpacked(largest).await),
+        let events = match &chunk.events {
+            Cow::Borrowed(events) => message.slice_ref(events),
+            Cow::Owned(events) => Bytes::from(events.clone()),
         };
-        let batch = self.batch(&message, &chunk)?;
-        let unpacked = unpacked.map(|mut taken| {
-            taken.shrink(batch.body.pieces().len());
-            taken
-        });
-        if let Body::Events(events) = &batch.body {
-            let records = records(&events.to_bytes(), chunk.options.size);
-            self.way.pipeline().stage.meter().add_records(records);
-        }
+        let (compression, largest) = (chunk.options.compression, self.limits.largest.0);
+        let pipeline = self.way.pipeline();
+        let unpacked = pipeline.room.unpack(compression, events, largest).await;
+        let (events, packed, unpacked) = unpacked?;
+        let body = match chunk.options.signal {
+            0 => {
+                let records = records(&events, chunk.options.size);
+                pipeline.stage.meter().add_records(records);
+                Body::Events(events.into())
+            }
+            signal => Body::Signal(signal, events.into()),
+        };
+        let batch = Batch {
+            packed,
+            // A piece of the message would keep all of it.
+            ..Batch::new(Bytes::copy_from_slice(chunk.tag), body)
+        };
         let ack = chunk.options.chunk.map(|id| {
             let mut ack = Vec::new();
             write_ack(id, &mut ack);
@@ -306,34 +314,6 @@ impl Session {
             self.stream.write_all(&ack).await?;
         }
         Ok(())
-    }
-
-    fn batch(&self, message: &Bytes, chunk: &Chunk<'_>) -> Result<Batch, Ended> {
-        let (events, packed) = match (&chunk.events, chunk.options.compression) {
-            (Cow::Borrowed(events), Compression::None) => (message.slice_ref(events), None),
-            (Cow::Owned(events), Compression::None) => (Bytes::from(events.clone()), None),
-            (events, compression) => {
-                let mut unpacked = Vec::new();
-                compression.unpack(events, self.limits.largest.0, &mut unpacked)?;
-                let packed = match events {
-                    Cow::Borrowed(events) => Some(Packed {
-                        compression,
-                        bytes: message.slice_ref(events),
-                    }),
-                    Cow::Owned(_) => None,
-                };
-                (Bytes::from(unpacked), packed)
-            }
-        };
-        let body = match chunk.options.signal {
-            0 => Body::Events(events.into()),
-            signal => Body::Signal(signal, events.into()),
-        };
-        Ok(Batch {
-            packed,
-            // A piece of the message would keep all of it.
-            ..Batch::new(Bytes::copy_from_slice(chunk.tag), body)
-        })
     }
 }
 

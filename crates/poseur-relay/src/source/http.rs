@@ -19,9 +19,9 @@ use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
-use super::requests::{self, Shared, turn};
+use super::requests::{self, Answer, Refused, Shared, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
-use crate::batch::{Batch, Body, Packed};
+use crate::batch::{Batch, Body};
 use crate::compression::{Compression, UnpackError};
 use crate::convert::in_lines;
 use crate::net::place::Place;
@@ -83,8 +83,30 @@ enum Refusal {
     Undelivered(Undelivered),
 }
 
+impl From<UnpackError> for Refusal {
+    fn from(error: UnpackError) -> Refusal {
+        match error {
+            UnpackError::TooLarge(limit) => Refusal::TooLarge(limit),
+            UnpackError::Broken(_) => Refusal::Broken(error.to_string()),
+        }
+    }
+}
+
 impl Refusal {
-    fn response(self) -> Response<Full<Bytes>> {
+    /// The kind of reason, in a word, if it is ours.
+    fn kind(&self) -> Option<&'static str> {
+        match self {
+            Refusal::NotFound | Refusal::NotPost => Some("not_found"),
+            Refusal::Encoding(_) => Some("encoding"),
+            Refusal::TooLarge(_) => Some("too_large"),
+            Refusal::Late(_) => Some("late"),
+            Refusal::Broken(_) => Some("broken"),
+            Refusal::Undelivered(_) => None,
+        }
+    }
+
+    /// What the sender is told, and what we note of it.
+    fn answer(self) -> Answer<Full<Bytes>> {
         let (status, text) = match &self {
             Refusal::NotFound => (StatusCode::NOT_FOUND, "records are POSTed to /".to_owned()),
             Refusal::NotPost => (
@@ -113,13 +135,17 @@ impl Refusal {
                 (StatusCode::UNPROCESSABLE_ENTITY, undelivered.to_string())
             }
         };
+        let refused = self.kind().map(|kind| Refused {
+            kind,
+            reason: text.clone(),
+        });
         let mut response = Response::new(Full::from(text + "\n"));
         *response.status_mut() = status;
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let soon = HeaderValue::from_static("1");
             response.headers_mut().insert(RETRY_AFTER, soon);
         }
-        response
+        Answer { response, refused }
     }
 }
 
@@ -127,10 +153,10 @@ async fn answer(
     request: Request<Incoming>,
     limits: Limits,
     turn: impl Future<Output = OwnedMutexGuard<Way>>,
-) -> Response<Full<Bytes>> {
+) -> Answer<Full<Bytes>> {
     match take(request, limits, turn).await {
-        Ok(()) => Response::new(Full::default()),
-        Err(refusal) => refusal.response(),
+        Ok(()) => Response::default().into(),
+        Err(refusal) => refusal.answer(),
     }
 }
 
@@ -163,17 +189,8 @@ async fn take(
         false => Refusal::Broken(format!("the body broke off: {error}")),
     })?;
     let received = body.to_bytes();
-    let mut unpacked = None;
-    let (body, packed) = match compression {
-        Compression::None => (received, None),
-        _ => {
-            let taken = unpacked.insert(way.pipeline().room.take_unpacked(largest).await);
-            let body = unpack(&received, compression, largest)?;
-            taken.shrink(body.len());
-            let bytes = received;
-            (body, Some(Packed { compression, bytes }))
-        }
-    };
+    let room = &way.pipeline().room;
+    let (body, packed, _unpacked) = room.unpack(compression, received, largest).await?;
     let (lines, packed) = match in_lines(&body) {
         Cow::Borrowed(_) => (body, packed),
         Cow::Owned(line) => (Bytes::from(line), None),
@@ -199,14 +216,5 @@ fn encoding(request: &Request<Incoming>) -> Result<Compression, Refusal> {
         other => Err(Refusal::Encoding(
             String::from_utf8_lossy(other).into_owned(),
         )),
-    }
-}
-
-fn unpack(body: &[u8], compression: Compression, largest: usize) -> Result<Bytes, Refusal> {
-    let mut unpacked = Vec::new();
-    match compression.unpack(body, largest, &mut unpacked) {
-        Ok(()) => Ok(Bytes::from(unpacked)),
-        Err(UnpackError::TooLarge(limit)) => Err(Refusal::TooLarge(limit)),
-        Err(error) => Err(Refusal::Broken(error.to_string())),
     }
 }

@@ -113,6 +113,7 @@ impl Source for Lines {
             mut way,
             soon,
             limits,
+            ..
         } = connection;
         let largest = limits.largest.0;
         let mut buffer = BytesMut::new();

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Say;
 use crate::config::values::{Secret, Size, Span};
-use crate::net::place::Place;
+use crate::net::place::{Peer, Place};
 use crate::net::{Stream, tls};
 use crate::pipeline::{Undelivered, Way};
 
@@ -45,6 +45,8 @@ pub struct Connection {
     pub soon: CancellationToken,
     /// What it may cost.
     pub limits: Limits,
+    /// Who is at the other end.
+    pub peer: Peer,
 }
 
 /// What a connection may cost, and how many there may be.

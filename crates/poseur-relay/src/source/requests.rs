@@ -32,6 +32,29 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// The way of a connection, which its requests take in [`turn`].
 pub type Shared = Arc<Mutex<Way>>;
 
+/// The answer to a request.
+pub struct Answer<B> {
+    /// What its sender gets.
+    pub response: Response<B>,
+    /// Why the request was refused, if it was we who did.
+    pub refused: Option<Refused>,
+}
+
+/// Why a source has refused a request by itself.
+pub struct Refused {
+    /// The kind of reason, in a word.
+    pub kind: &'static str,
+    /// The reason.
+    pub reason: String,
+}
+
+impl<B> From<Response<B>> for Answer<B> {
+    fn from(response: Response<B>) -> Answer<B> {
+        let refused = None;
+        Answer { response, refused }
+    }
+}
+
 /// Serves the requests of a connection until its end: until its sender or [`Connection::soon`] ends it, or nothing was
 /// asked for long. What was asked by then is answered.
 ///
@@ -45,7 +68,7 @@ pub async fn serve<F, B>(
     answer: impl Fn(Request<Incoming>, &Shared) -> F + Send,
 ) -> Result<(), Ended>
 where
-    F: Future<Output = Response<B>> + Send + 'static,
+    F: Future<Output = Answer<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let Connection {
@@ -53,15 +76,21 @@ where
         way,
         soon,
         limits,
-        ..
+        peer,
     } = connection;
+    let pipeline = way.pipeline().clone();
     let way = Arc::new(Mutex::new(way));
     let unanswered = Unanswered::default();
     let service = service_fn(|request| {
         let (answer, open) = (answer(request, &way), unanswered.one());
+        let (pipeline, peer) = (pipeline.clone(), peer.clone());
         async move {
             let _open = open;
-            Ok::<_, Infallible>(answer.await)
+            let Answer { response, refused } = answer.await;
+            if let Some(Refused { kind, reason }) = refused {
+                pipeline.turned_away(&peer, kind, &reason);
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);

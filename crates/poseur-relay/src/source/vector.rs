@@ -20,25 +20,21 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
-use super::requests::{self, Shared, turn};
+use super::requests::{self, Answer, Refused, Shared, turn};
 use super::{Connection, Ended, Entrance, Limits, Source};
-use crate::batch::{Batch, Body, Packed};
+use crate::batch::{Batch, Body};
 use crate::compression::{Compression, UnpackError};
 use crate::config::values::{Size, Span};
-use crate::grpc::{Answer, CONTENT, Code, Reader, Status, answer, compression, no_grpc};
+use crate::grpc::{self, CONTENT, Code, Reader, Status, answer, compression, no_grpc};
 use crate::net::place::Place;
 use crate::net::tls;
 use crate::pipeline::{Room, Taken, Undelivered, Way};
-
-/// A packed message is taken to be at most so many times as large when it is unpacked. One that is larger waits for room
-/// once more, and for as much as the largest needs.
-const USUAL: usize = 16;
 
 /// The method that takes events.
 pub const PUSH: &str = "/vector.Vector/PushEvents";
@@ -118,138 +114,178 @@ impl Source for Vector {
     }
 }
 
+/// Why a call has no good answer.
+struct Refusal {
+    status: Status,
+    /// The kind of reason, in a word, if it is ours.
+    kind: Option<&'static str>,
+}
+
+impl Refusal {
+    fn new(kind: &'static str, code: Code, reason: impl Into<String>) -> Refusal {
+        Refusal {
+            status: Status::new(code, reason),
+            kind: Some(kind),
+        }
+    }
+
+    fn too_large(largest: usize) -> Refusal {
+        let told = format!(
+            "the message is larger than {largest} bytes: send less at once, or raise `limits.largest`"
+        );
+        Refusal::new("too_large", Code::OutOfRange, told)
+    }
+}
+
+/// What is no message.
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Refusal {
+        let kind = Some("broken");
+        Refusal { status, kind }
+    }
+}
+
+impl From<UnpackError> for Refusal {
+    fn from(error: UnpackError) -> Refusal {
+        match error {
+            UnpackError::TooLarge(largest) => Refusal::too_large(largest),
+            UnpackError::Broken(_) => {
+                Refusal::new("broken", Code::InvalidArgument, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<Undelivered> for Refusal {
+    fn from(undelivered: Undelivered) -> Refusal {
+        let code = match &undelivered {
+            Undelivered::Unavailable(..) => Code::Unavailable,
+            Undelivered::Refused(_) => Code::InvalidArgument,
+        };
+        Refusal {
+            status: Status::new(code, undelivered.to_string()),
+            kind: None,
+        }
+    }
+}
+
 async fn call(
     request: Request<Incoming>,
     turn: Option<impl Future<Output = OwnedMutexGuard<Way>>>,
     limits: Limits,
-) -> Response<Answer> {
+) -> Answer<grpc::Answer> {
     let content = request.headers().get(CONTENT_TYPE);
     let is_grpc = content.is_some_and(|kind| kind.as_bytes().starts_with(CONTENT.as_bytes()));
     if request.method() != Method::POST || !is_grpc {
-        return no_grpc();
+        let refused = Refused {
+            kind: "not_found",
+            reason: "it is no call of gRPC".to_owned(),
+        };
+        return Answer {
+            response: no_grpc(),
+            refused: Some(refused),
+        };
     }
-    answer(match (request.uri().path(), turn) {
-        (_, Some(turn)) => push(request, turn, limits).await,
+    let outcome = match (request.uri().path(), turn) {
+        (_, Some(turn)) => push(request, turn, limits).await.map(|()| b"".as_slice()),
         // Serving is its default, and so it needs no byte.
         ("/vector.Vector/HealthCheck", _) => Ok(b"".as_slice()),
         ("/grpc.health.v1.Health/Check", _) => check(request, limits).await,
-        (other, _) => Err(Status::new(
-            Code::Unimplemented,
-            format!("there is no method {other}"),
-        )),
-    })
+        (other, _) => {
+            let told = format!("there is no method {other}");
+            Err(Refusal::new("not_found", Code::Unimplemented, told))
+        }
+    };
+    match outcome {
+        Ok(message) => answer(Ok(message)).into(),
+        Err(Refusal { status, kind }) => {
+            let reason = status.message.clone();
+            Answer {
+                response: answer(Err(status)),
+                refused: kind.map(|kind| Refused { kind, reason }),
+            }
+        }
+    }
 }
 
 async fn push(
     request: Request<Incoming>,
     turn: impl Future<Output = OwnedMutexGuard<Way>>,
     limits: Limits,
-) -> Result<&'static [u8], Status> {
-    let compression = compression(request.headers())?;
+) -> Result<(), Refusal> {
+    let compression = encoding(&request)?;
     let mut way = turn.await;
     let room = &way.pipeline().room;
-    let body = request.into_body();
-    let (message, packed, _taken) = read(body, compression, limits, Some(room)).await?;
+    let (message, compression, _taken) =
+        read(request.into_body(), compression, limits, Some(room)).await?;
+    let unpacked = room.unpack(compression, message, limits.largest.0).await;
+    let (message, packed, _unpacked) = unpacked?;
     if message.is_empty() {
-        return Ok(b"");
+        return Ok(());
     }
     let batch = Batch {
         packed,
         ..Batch::new(Bytes::new(), Body::Push(message.into()))
     };
-    match way.deliver(batch).await {
-        Ok(()) => Ok(b""),
-        Err(undelivered) => {
-            let code = match &undelivered {
-                Undelivered::Unavailable(..) => Code::Unavailable,
-                Undelivered::Refused(_) => Code::InvalidArgument,
-            };
-            Err(Status::new(code, undelivered.to_string()))
-        }
-    }
+    Ok(way.deliver(batch).await?)
 }
 
-/// Answers for all of us, and for the service that there is.
-async fn check(request: Request<Incoming>, mut limits: Limits) -> Result<&'static [u8], Status> {
-    let compression = compression(request.headers())?;
+/// Answers for all of us, and for the service that there is. Who asks needs no room: we are well while all of it is taken.
+async fn check(request: Request<Incoming>, mut limits: Limits) -> Result<&'static [u8], Refusal> {
+    let compression = encoding(&request)?;
     limits.largest.0 = QUESTION;
-    let (message, ..) = read(request.into_body(), compression, limits, None).await?;
-    match &message[..] {
+    let (message, compression, _) = read(request.into_body(), compression, limits, None).await?;
+    let mut question = Vec::new();
+    compression.unpack(&message, QUESTION, &mut question)?;
+    match &question[..] {
         b"" | b"\x0A\x00" | b"\x0A\x0Dvector.Vector" => Ok(SERVING),
-        _ => Err(Status::new(Code::NotFound, "there is no such service")),
+        _ => Err(Refusal::new(
+            "not_found",
+            Code::NotFound,
+            "there is no such service",
+        )),
     }
 }
 
-/// Reads the message of a request, and takes room for it before it comes: the message, and what it was packed to.
+fn encoding(request: &Request<Incoming>) -> Result<Compression, Refusal> {
+    compression(request.headers()).map_err(|status| Refusal {
+        status,
+        kind: Some("encoding"),
+    })
+}
+
+/// Reads the message of a request, and takes room for it before it comes: the message, and how it is packed.
 async fn read(
     body: Incoming,
     compression: Compression,
     limits: Limits,
     room: Option<&Room>,
-) -> Result<(Bytes, Option<Packed>, Option<Taken>), Status> {
+) -> Result<(Bytes, Compression, Option<Taken>), Refusal> {
     let (largest, patience) = (limits.largest.0, limits.patience.0);
-    let take = async |size| match room {
-        Some(room) => Some(room.take(size).await),
-        None => None,
-    };
     let mut reader = Reader::new(body);
     let head = within(patience, reader.head()).await?;
     if head.size > largest {
-        return Err(too_large(largest));
+        return Err(Refusal::too_large(largest));
     }
+    let taken = match room {
+        Some(room) => Some(room.take(head.size).await),
+        None => None,
+    };
+    let message = within(patience, reader.message(head)).await?;
     let compression = match head.is_packed {
         true => compression,
         false => Compression::None,
     };
-    let likely = match compression {
-        Compression::None => head.size,
-        _ => head.size.saturating_mul(USUAL).min(largest),
-    };
-    let mut taken = take(likely).await;
-    let message = within(patience, reader.message(head)).await?;
-    if compression == Compression::None {
-        return Ok((message, None, taken));
-    }
-    let mut unpacked = unpack(&message, compression, likely);
-    if matches!(unpacked, Err(UnpackError::TooLarge(_))) && likely < largest {
-        // Who has room must not wait for more: of two that do, neither would ever get it.
-        drop(taken);
-        taken = take(largest).await;
-        unpacked = unpack(&message, compression, largest);
-    }
-    match unpacked {
-        Ok(unpacked) => {
-            let packed = Packed {
-                compression,
-                bytes: message,
-            };
-            Ok((unpacked, Some(packed), taken))
-        }
-        Err(UnpackError::TooLarge(_)) => Err(too_large(largest)),
-        Err(broken) => Err(Status::new(Code::InvalidArgument, broken.to_string())),
-    }
-}
-
-fn unpack(message: &[u8], compression: Compression, limit: usize) -> Result<Bytes, UnpackError> {
-    let mut unpacked = Vec::new();
-    compression.unpack(message, limit, &mut unpacked)?;
-    Ok(Bytes::from(unpacked))
-}
-
-fn too_large(largest: usize) -> Status {
-    let told = format!(
-        "the message is larger than {largest} bytes: send less at once, or raise `limits.largest`"
-    );
-    Status::new(Code::OutOfRange, told)
+    Ok((message, compression, taken))
 }
 
 async fn within<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
+) -> Result<T, Refusal> {
     let late = |_| {
         let told = format!("the message did not come within {patience:?}");
-        Status::new(Code::Unavailable, told)
+        Refusal::new("late", Code::Unavailable, told)
     };
-    timeout(patience, work).await.map_err(late)?
+    Ok(timeout(patience, work).await.map_err(late)??)
 }

@@ -51,6 +51,7 @@ pub struct Meter {
     counts: Mutex<Counts>,
     connections: AtomicI64,
     ended: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
     rules: Mutex<Tallies>,
     exceptions: Mutex<BTreeMap<String, Arc<Figure>>>,
     room: Mutex<Option<Room>>,
@@ -117,6 +118,7 @@ impl Meter {
             counts: Mutex::default(),
             connections: AtomicI64::new(0),
             ended: Mutex::default(),
+            refusals: Mutex::default(),
             rules: Mutex::default(),
             exceptions: Mutex::default(),
             room: Mutex::default(),
@@ -247,6 +249,16 @@ impl Meter {
     /// Connections that ended early, by kind of reason.
     pub fn ended(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.ended).clone()
+    }
+
+    /// Counts a request that the source itself has refused, for this kind of reason.
+    pub fn turned_away(&self, reason: &'static str) {
+        *lock(&self.refusals).entry(reason).or_default() += 1;
+    }
+
+    /// Requests that the source itself has refused, by kind of reason.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.refusals).clone()
     }
 
     /// Where the source listens; `None` if it does not, or no longer.

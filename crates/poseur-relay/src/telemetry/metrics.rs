@@ -263,6 +263,17 @@ impl Collector for Telemetry {
                     .collect()
             },
         )?;
+        page.counters(
+            "poseur_requests_refused",
+            "Requests that the source itself refused",
+            "reason",
+            |meter| {
+                let refusals = meter.refusals().into_iter();
+                refusals
+                    .map(|(reason, number)| (reason.to_owned(), number))
+                    .collect()
+            },
+        )?;
         page.gauge(
             "poseur_room_used",
             "Memory that batches on their way take",
@@ -340,6 +351,7 @@ mod tests {
         let meter = telemetry.meter("a\"b\\c\nd");
         meter.received.add(7);
         meter.ended_early("late");
+        meter.turned_away("encoding");
         meter.accepted(5, Duration::from_millis(3));
         let connected = meter.connected();
         telemetry.reloaded("a", Err("x".into()));
@@ -352,6 +364,7 @@ mod tests {
             format!("poseur_batches_total{{{pipeline},result=\"refused\"}} 0"),
             format!("poseur_connections{{{pipeline}}} 1"),
             format!("poseur_connections_ended_early_total{{{pipeline},reason=\"late\"}} 1"),
+            format!("poseur_requests_refused_total{{{pipeline},reason=\"encoding\"}} 1"),
             format!("poseur_unreadable_records_total{{{pipeline},reason=\"too_deep\"}} 0"),
             format!("poseur_ack_latency_seconds_bucket{{le=\"0.002\",{pipeline}}} 0"),
             format!("poseur_ack_latency_seconds_bucket{{le=\"0.005\",{pipeline}}} 1"),

@@ -126,6 +126,14 @@ async fn what_is_wrong_is_answered() {
         "{answer}"
     );
     assert!(got.lock().unwrap().is_empty());
+    let reasons = [
+        ("broken", 1),
+        ("encoding", 1),
+        ("late", 1),
+        ("not_found", 2),
+        ("too_large", 2),
+    ];
+    assert_eq!(relay.refusals(), reasons.into());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Senders and receivers of the Forward protocol, as tests play them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -132,6 +133,11 @@ impl Stage {
             Place::Tcp(address) => address,
             _ => panic!("no address"),
         }
+    }
+
+    /// How many requests its source has refused, by kind of reason.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        self.pipeline.stage.meter().refusals()
     }
 
     /// Why the last connection ended; waits for it.

@@ -212,7 +212,7 @@ async fn another_receiver_takes_over() {
 #[tokio::test]
 async fn what_cannot_be_accepted_is_refused() {
     let to = Downstream::start().await;
-    let (_stage, address) = relay(&to).await;
+    let (stage, address) = relay(&to).await;
     let largest = 1 << 20;
     let bomb = vec![b' '; 8 << 20];
     let (gzip, zstd) = (packed("gzip", &bomb), packed("zstd", &bomb));
@@ -254,6 +254,8 @@ async fn what_cannot_be_accepted_is_refused() {
         );
     }
     assert_eq!(to.take(), []);
+    let reasons = [("broken", 7), ("encoding", 1), ("too_large", 4)];
+    assert_eq!(stage.refusals(), reasons.into());
     // As large as it may be, and not packed though the headers could mean it.
     for (encoding, flag) in [("identity", 0), ("gzip", 0)] {
         let message = noise(largest, 5);
