@@ -1,4 +1,5 @@
-//! A downstream that can be killed, stalled and brought back.
+//! A downstream that can be stalled, and one in whose place there is nobody for a while. The one that is killed is a
+//! [`process`](crate::process).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tokio::time::{Duration, sleep, timeout};
 
 use crate::command_support::GIVE_UP;
 use crate::ledger::Ledger;
-use crate::peers::Protocol;
+use crate::peers::{Keep, Protocol};
 
 /// How a downstream behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,11 @@ pub enum Mood {
 pub struct Manner(watch::Receiver<Mood>);
 
 impl Manner {
+    /// As it should be, always.
+    pub fn well() -> Manner {
+        Manner(watch::Sender::new(Mood::Well).subscribe())
+    }
+
     pub async fn may_read(&self) {
         let mut mood = self.0.clone();
         let fits = mood.wait_for(|mood| *mood != Mood::Deaf).await;
@@ -54,16 +60,8 @@ pub struct Downstream {
 }
 
 impl Downstream {
-    /// At an address of its own: a port that it leaves is taken by nobody else then.
     pub async fn start(protocol: Protocol, ledger: Arc<Ledger>) -> Downstream {
-        let number = anything();
-        let address = format!(
-            "127.{}.{}.{}:0",
-            1 + number[0] % 250,
-            number[1],
-            1 + number[2] % 250
-        );
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = listener().await;
         let mut downstream = Downstream {
             protocol,
             address: listener.local_addr().unwrap(),
@@ -78,21 +76,11 @@ impl Downstream {
     fn listen(&mut self, listener: TcpListener) {
         let (protocol, ledger) = (self.protocol, self.ledger.clone());
         let manner = Manner(self.mood.subscribe());
-        self.task = Some(tokio::spawn(async move {
-            // With this task all connections end.
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (ledger, manner) = (ledger.clone(), manner.clone());
-                connections.spawn(protocol.serve(stream, ledger, manner));
-                while let Some(ended) = connections.try_join_next() {
-                    let panicked = ended.is_err_and(|ended| ended.is_panic());
-                    assert!(!panicked, "the downstream itself failed");
-                }
-            }
-        }));
+        let keep: Keep = Arc::new(move |message| protocol.read(&ledger, message));
+        self.task = Some(tokio::spawn(accept(listener, protocol, keep, manner)));
     }
 
-    /// Kills it as a process is killed: the kernel closes its sockets wherever it was.
+    /// Ends it: its sockets are closed wherever it was.
     pub async fn kill(&mut self) {
         let task = self.task.take().unwrap();
         task.abort();
@@ -119,6 +107,30 @@ impl Drop for Downstream {
     fn drop(&mut self) {
         self.task.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// Serves all connections, until it is dropped and they with it.
+pub async fn accept(listener: TcpListener, protocol: Protocol, keep: Keep, manner: Manner) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(protocol.serve(stream, keep.clone(), manner.clone()));
+        while let Some(ended) = connections.try_join_next() {
+            let panicked = ended.is_err_and(|ended| ended.is_panic());
+            assert!(!panicked, "the downstream itself failed");
+        }
+    }
+}
+
+/// At an address of its own: a port that somebody leaves is taken by nobody else then.
+pub async fn listener() -> TcpListener {
+    let number = anything();
+    let address = format!(
+        "127.{}.{}.{}:0",
+        1 + number[0] % 250,
+        number[1],
+        1 + number[2] % 250
+    );
+    TcpListener::bind(address).await.unwrap()
 }
 
 fn anything() -> [u8; 4] {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::downstream::Downstream;
 use crate::ledger::Ledger;
 use crate::load::Load;
 use crate::peers::Protocol;
+use crate::process::Downstream;
 use crate::stage::Config;
 
 /// How often both are killed. `POSEUR_FAULT_ROUNDS` asks for more.
@@ -26,7 +26,7 @@ const LARGEST: u64 = 6000;
 
 async fn nothing_is_lost(source: Protocol, sink: Protocol) {
     let (began, rounds) = (Instant::now(), rounds());
-    let ledger = Arc::new(Ledger::new(SENDERS, source == sink));
+    let ledger = Arc::new(Ledger::new(SENDERS, source, sink));
     let mut downstream = Downstream::start(sink, ledger.clone()).await;
     let to = sink.sink(downstream.address, "5s");
     let config = Config::new(&source.source(""), &to, "");
@@ -39,18 +39,18 @@ async fn nothing_is_lost(source: Protocol, sink: Protocol) {
         peak = peak.max(stage.kill());
         let both = round % 4 == 3;
         if both {
-            downstream.kill().await;
+            downstream.kill();
         }
         stage = config.start();
         load.to.send_replace(stage.address());
         if both {
-            downstream.revive().await;
+            downstream.revive();
         }
         load.advance(1 + round % 7).await;
         sleep(a_moment(round + 1)).await;
-        downstream.kill().await;
+        downstream.kill();
         sleep(a_moment(round + 2)).await;
-        downstream.revive().await;
+        downstream.revive();
     }
     load.advance(SENDERS as u64).await;
     load.end().await;
@@ -88,7 +88,12 @@ macro_rules! pairs {
 
 pairs! {
     nothing_is_lost_from_forward_to_forward: Forward to Forward;
-    nothing_is_lost_from_http_to_http: Http to Http;
     nothing_is_lost_from_forward_to_http: Forward to Http;
+    nothing_is_lost_from_forward_to_vector: Forward to Vector;
     nothing_is_lost_from_http_to_forward: Http to Forward;
+    nothing_is_lost_from_http_to_http: Http to Http;
+    nothing_is_lost_from_http_to_vector: Http to Vector;
+    nothing_is_lost_from_vector_to_forward: Vector to Forward;
+    nothing_is_lost_from_vector_to_http: Vector to Http;
+    nothing_is_lost_from_vector_to_vector: Vector to Vector;
 }

@@ -5,18 +5,25 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use poseur_tagger::TagOptions;
+use poseur_tests::protobuf::{Event, EventWrapper, Log, LogKind, nothing_but_tags, unpacked};
+use prost::Message;
 use serde_json::Value;
 
 use crate::command_support::RULE_A;
-use crate::records::{self, event, json};
+use crate::journal;
+use crate::peers::Protocol;
+use crate::peers::forward::option;
+use crate::records::{self, Wrapped, event, json, one, wrapped};
 
 /// What a downstream has taken. It survives the downstream, as a disk does.
 #[derive(Debug)]
 pub struct Ledger {
     /// By sender: every record below this number is here.
     arrived: Vec<AtomicU64>,
-    /// Whether records must be the same bytes, or only the same values.
-    by_bytes: bool,
+    /// What is spoken on either side of the stage. Records must be the same bytes if it is the same, else the same values.
+    source: Protocol,
+    sink: Protocol,
     /// The rules in the tags of records that match, as JSON; empty: any.
     pub rules: Mutex<String>,
     /// The rules in the tag that came last.
@@ -24,23 +31,46 @@ pub struct Ledger {
     pub duplicates: AtomicU64,
     pub tagged: AtomicU64,
     wrong: Mutex<VecDeque<String>>,
+    /// What a downstream that is a process writes, and how.
+    journal: Mutex<Option<(Protocol, journal::Reader)>>,
 }
 
 impl Ledger {
-    pub fn new(senders: usize, by_bytes: bool) -> Ledger {
+    pub fn new(senders: usize, source: Protocol, sink: Protocol) -> Ledger {
         Ledger {
             arrived: (0..senders).map(|_| AtomicU64::new(0)).collect(),
-            by_bytes,
+            source,
+            sink,
             rules: Mutex::new(format!("[\"{RULE_A}\"]")),
             last: Mutex::default(),
             duplicates: AtomicU64::new(0),
             tagged: AtomicU64::new(0),
             wrong: Mutex::default(),
+            journal: Mutex::default(),
+        }
+    }
+
+    /// Reads a journal from now on.
+    pub fn follow(&self, protocol: Protocol, journal: journal::Reader) {
+        *self.journal.lock().unwrap() = Some((protocol, journal));
+    }
+
+    /// Reads a journal, to which nothing more comes, to its end.
+    pub fn leave(&self) {
+        self.read_on();
+        *self.journal.lock().unwrap() = None;
+    }
+
+    /// Reads what is new in the journal.
+    fn read_on(&self) {
+        if let Some((protocol, journal)) = &mut *self.journal.lock().unwrap() {
+            journal.read(|message| protocol.read(self, message));
         }
     }
 
     /// How many records of a sender are here, from its first one on, without a gap.
     pub fn arrived(&self, sender: usize) -> u64 {
+        self.read_on();
         self.arrived[sender].load(Ordering::SeqCst)
     }
 
@@ -95,37 +125,70 @@ impl Ledger {
         }
     }
 
-    /// Takes a whole message of the Forward protocol; its chunk's id.
-    pub fn message(&self, mut message: &[u8]) -> Option<String> {
+    /// Takes a whole message of the Forward protocol.
+    pub fn message(&self, mut message: &[u8]) {
         let read = rmpv::decode::read_value(&mut message);
         let Ok(rmpv::Value::Array(parts)) = read else {
-            self.wrong("no message");
-            return None;
+            return self.wrong("no message");
         };
         let [_, rmpv::Value::Binary(events), options] = &parts[..] else {
-            self.wrong(format!("a message of {} parts", parts.len()));
-            return None;
+            return self.wrong(format!("a message of {} parts", parts.len()));
         };
-        let option = |name| {
-            let pairs = options.as_map()?.iter();
-            let (_, value) = pairs
-                .into_iter()
-                .find(|(key, _)| key.as_str() == Some(name))?;
-            value.as_str().map(str::to_owned)
-        };
-        match option("compressed").as_deref() {
+        match option(options, "compressed").as_deref() {
             None => self.events(events),
-            Some("gzip") => {
-                let mut unpacked = Vec::new();
-                let mut unpack = flate2::read::MultiGzDecoder::new(&events[..]);
-                match unpack.read_to_end(&mut unpacked) {
-                    Ok(_) => self.events(&unpacked),
-                    Err(error) => self.wrong(format!("events that cannot be unpacked: {error}")),
-                }
-            }
+            Some("gzip") => self.unpack(events).iter().for_each(|all| self.events(all)),
             Some(other) => self.wrong(format!("events as {other}")),
         }
-        option("chunk")
+    }
+
+    /// Unpacks what gzip packed.
+    fn unpack(&self, packed: &[u8]) -> Option<Vec<u8>> {
+        let mut unpacked = Vec::new();
+        let read = flate2::read::MultiGzDecoder::new(packed).read_to_end(&mut unpacked);
+        let failed = |error| self.wrong(format!("events that cannot be unpacked: {error}"));
+        read.map_err(failed).ok().map(|_| unpacked)
+    }
+
+    /// Takes a request of Vector's protocol, with its head.
+    pub fn push(&self, framed: &[u8]) {
+        let message = match framed.split_first_chunk::<5>() {
+            Some(([0, ..], message)) => Some(message.to_vec()),
+            Some(([1, ..], message)) => self.unpack(message),
+            _ => None,
+        };
+        let Some(Ok(request)) = message.map(|bytes| Wrapped::decode(&bytes[..])) else {
+            return self.wrong("no request");
+        };
+        for bytes in &request.events {
+            let wrapper = EventWrapper::decode(&bytes[..]);
+            let fields = wrapper.ok().and_then(|wrapper| match wrapper.event? {
+                Event::Log(Log {
+                    value: None,
+                    fields,
+                    ..
+                }) => Some(fields),
+                Event::Log(log) => match log.value?.kind? {
+                    LogKind::Map(map) => Some(map.fields),
+                    _ => None,
+                },
+                _ => None,
+            });
+            let record = fields.and_then(|fields| serde_json::from_slice(&unpacked(&fields)).ok());
+            let Some(record) = record else {
+                return self.wrong("an event without a record");
+            };
+            self.record(record, |sender, number, tag| {
+                let plain = wrapped(sender, number);
+                match tag {
+                    None => *bytes == plain,
+                    Some(_) => {
+                        let [plain, bytes] = [plain, bytes.clone()].map(one);
+                        let tagged = || nothing_but_tags(&plain, &bytes, &TagOptions::default());
+                        std::panic::catch_unwind(tagged).is_ok()
+                    }
+                }
+            });
+        }
     }
 
     /// Takes events.
@@ -145,6 +208,23 @@ impl Ledger {
                 Some(_) => without_tag(bytes).is_some_and(|bytes| bytes == event(sender, number)),
             });
         }
+    }
+
+    /// A record's values after they were converted.
+    fn converted(&self, sender: usize, number: u64) -> Value {
+        let mut record: Value = serde_json::from_str(&json(sender, number)).unwrap();
+        if [self.source, self.sink].contains(&Protocol::Vector)
+            && let Some(values) = record.get_mut("Values").and_then(Value::as_array_mut)
+        {
+            // Vector's integers have 64 bits with their sign.
+            for value in values.iter_mut().filter(|value| value.is_u64()) {
+                *value = value.as_f64().into();
+            }
+        }
+        if (self.source, self.sink) == (Protocol::Forward, Protocol::Vector) {
+            record["timestamp"] = records::TIME.into();
+        }
+        record
     }
 
     /// Takes a record. `same_bytes` compares what it came in with what was sent, but for its tag.
@@ -173,9 +253,9 @@ impl Ledger {
         if !well_tagged {
             self.wrong(format!("{sender}-{number} has the tag {tag:?}"));
         }
-        let same = match self.by_bytes {
+        let same = match self.source == self.sink {
             true => same_bytes(sender, number, tag.as_ref()),
-            false => serde_json::from_str::<Value>(&json(sender, number)).unwrap() == record,
+            false => self.converted(sender, number) == record,
         };
         if !same {
             self.wrong(format!("{sender}-{number} was altered: {record}"));
@@ -241,6 +321,8 @@ fn without_tag(event: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::gzip;
+    use crate::records::in_form;
 
     /// What must not be is seen.
     #[test]
@@ -249,7 +331,7 @@ mod tests {
         let tagged = |number| json(0, number).strip_suffix('}').unwrap().to_owned() + &tag;
         let all = [json(0, 0), json(0, 1), json(0, 2), tagged(3), json(0, 4)];
         let told = |lines: &[String]| {
-            let ledger = Ledger::new(1, true);
+            let ledger = Ledger::new(1, Protocol::Http, Protocol::Http);
             lines.iter().for_each(|line| ledger.lines(line.as_bytes()));
             let wrong = ledger.wrong.lock().unwrap();
             let told = wrong.iter().cloned().collect::<String>();
@@ -280,5 +362,50 @@ mod tests {
         bytes[head.unwrap()] += 1;
         bytes.extend_from_slice(b"\xA6poseur\x01");
         assert_eq!(without_tag(&bytes), Some(event(1, 3)));
+    }
+
+    /// In requests of Vector's protocol, too.
+    #[test]
+    fn the_ledger_sees_what_is_wrong_in_requests() {
+        // In the form in which a new member comes last.
+        const SENDER: usize = 2;
+        let plain = |number| json(SENDER, number);
+        let tagged = |number| {
+            let tag = format!(r#","poseur":{{"rules":["{RULE_A}"]}}}}"#);
+            plain(number).strip_suffix('}').unwrap().to_owned() + &tag
+        };
+        let told = |lines: &[String]| {
+            let ledger = Ledger::new(4, Protocol::Vector, Protocol::Vector);
+            let events = lines.iter().map(|line| in_form(SENDER, line));
+            let events = events.collect();
+            let message = Wrapped { events }.encode_to_vec();
+            ledger.push(&[&[0; 5], &message[..]].concat());
+            ledger.push(&[&[1, 0, 0, 0, 0], &gzip(&message)[..]].concat());
+            let wrong = ledger.wrong.lock().unwrap();
+            let told = wrong.iter().cloned().collect::<String>();
+            (told, ledger.all(), ledger.duplicates.load(Ordering::SeqCst))
+        };
+        let all = [plain(0), plain(1), plain(2), tagged(3)];
+        assert_eq!(told(&all), (String::new(), 4, 4));
+        for (at, line, expected) in [
+            (1, plain(2), "2-2 came, but 2-1 has not"),
+            (3, plain(3), "2-3 has the tag None"),
+            (2, tagged(2), "2-2 has the tag Some"),
+            (2, plain(2).replace("Sent", "sent"), "2-2 was altered"),
+            (3, tagged(3).replace("Chat", "chat"), "2-3 was altered"),
+            (3, tagged(3).replace("25", "null"), "2-3 was altered"),
+            (2, json(4, 2), "nobody sent"),
+        ] {
+            let mut lines = all.clone();
+            lines[at] = line;
+            let (told, ..) = told(&lines);
+            assert!(told.contains(expected), "{told}");
+        }
+        let ledger = Ledger::new(1, Protocol::Vector, Protocol::Vector);
+        ledger.push(b"");
+        ledger.push(&[0, 0, 0, 0, 0, 0x12]);
+        ledger.push(&[1, 0, 0, 0, 0, 0x12]);
+        ledger.push(&[0, 0, 0, 0, 0, 0x0A, 0x00]);
+        assert_eq!(ledger.wrong.lock().unwrap().len(), 5);
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use poseur_tests::msgpack::{TIMES, packed};
+use poseur_tests::protobuf;
+use prost::Message;
 
 /// Records of one sender, one after the other.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +33,31 @@ impl Batch {
         }
         events
     }
+
+    /// As a request of Vector's protocol.
+    pub fn request(self) -> Vec<u8> {
+        let numbers = self.first..self.end;
+        let events = numbers.map(|number| wrapped(self.sender, number));
+        let events = events.collect();
+        Wrapped { events }.encode_to_vec()
+    }
 }
+
+/// `vector.PushEventsRequest` with events as they are on the wire.
+#[derive(Clone, PartialEq, Message)]
+pub struct Wrapped {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub events: Vec<Vec<u8>>,
+}
+
+/// A request of one event.
+pub fn one(event: Vec<u8>) -> Vec<u8> {
+    let events = vec![event];
+    Wrapped { events }.encode_to_vec()
+}
+
+/// When an event of the Forward protocol was.
+pub const TIME: &str = "2023-09-12T06:06:56.000000001Z";
 
 /// Whether Elastic's rule holds for a record.
 pub fn matches(number: u64) -> bool {
@@ -67,4 +93,15 @@ pub fn json(sender: usize, number: u64) -> String {
 pub fn event(sender: usize, number: u64) -> Vec<u8> {
     let time = TIMES[(sender + 1) % 2];
     [time, &packed(json(sender, number).as_bytes()).unwrap()].concat()
+}
+
+/// A record as an event of Vector's protocol.
+pub fn wrapped(sender: usize, number: u64) -> Vec<u8> {
+    in_form(sender, &json(sender, number))
+}
+
+/// A line as an event, in one of two forms that Vector's protocol knows.
+pub fn in_form(sender: usize, line: &str) -> Vec<u8> {
+    let fields = protobuf::packed(line.as_bytes()).unwrap();
+    protobuf::events_of(&fields)[sender / 2 % 2].encode_to_vec()
 }

@@ -35,7 +35,7 @@ async fn certificates_are_replaced_without_a_failed_delivery() {
     let both = authorities.each_ref().map(|authority| authority.pem());
     let ca = files.file("ca", both.concat());
     certify(&files, &authorities[0]);
-    let ledger = Arc::new(Ledger::new(3, true));
+    let ledger = Arc::new(Ledger::new(3, Protocol::Forward, Protocol::Forward));
     let downstream = Downstream::start(Protocol::Forward, ledger.clone()).await;
     let to = Protocol::Forward.sink(downstream.address, "10s");
     let tls = format!(

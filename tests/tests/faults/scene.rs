@@ -29,7 +29,7 @@ impl Scene {
         limits: &str,
         more: &str,
     ) -> Scene {
-        let ledger = Arc::new(Ledger::new(senders, source == sink));
+        let ledger = Arc::new(Ledger::new(senders, source, sink));
         let downstream = Downstream::start(sink, ledger.clone()).await;
         let to = sink.sink(downstream.address, "300s");
         let config = Config::new(&source.source(limits), &to, more);

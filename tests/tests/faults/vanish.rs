@@ -87,7 +87,7 @@ async fn who_reads_no_answers_holds_nobody_up() {
 async fn the_next_receiver_is_used_if_one_never_answers() {
     let scene = Scene::new(Protocol::Forward, Protocol::Forward, 3, "", "").await;
     // Another ledger: what it takes counts for nothing.
-    let nowhere = crate::ledger::Ledger::new(3, true).into();
+    let nowhere = crate::ledger::Ledger::new(3, Protocol::Forward, Protocol::Forward).into();
     let mute = Downstream::start(Protocol::Forward, nowhere).await;
     mute.mood.send_replace(Mood::Mute);
     let full = TcpListener::bind("127.0.0.1:0").await.unwrap();

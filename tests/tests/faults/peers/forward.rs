@@ -10,12 +10,10 @@ use poseur_relay::forward::codec::Messages;
 use poseur_relay::forward::options::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::yield_now;
 use tokio_util::codec::Decoder;
 
 use crate::downstream::Manner;
-use crate::ledger::Ledger;
-use crate::peers::gzip;
+use crate::peers::{Keep, gzip};
 use crate::records::Batch;
 
 /// One side of a connection, message by message.
@@ -100,18 +98,29 @@ impl Sender {
 }
 
 /// A downstream's side of a connection.
-pub async fn serve(stream: TcpStream, ledger: &Ledger, manner: &Manner) -> io::Result<()> {
+pub async fn serve(stream: TcpStream, keep: Keep, manner: Manner) -> io::Result<()> {
     let mut peer = Peer::new(stream);
     loop {
         manner.may_read().await;
         let message = peer.message().await?;
-        // It may be killed here, too, and after it has taken the message.
-        yield_now().await;
-        let id = ledger.message(&message);
-        yield_now().await;
+        keep(&message);
         manner.may_answer().await;
         let mut ack = Vec::new();
-        write_ack(id.unwrap_or_default().as_bytes(), &mut ack);
+        write_ack(id(&message).unwrap_or_default().as_bytes(), &mut ack);
         peer.stream.write_all(&ack).await?;
     }
+}
+
+/// The id of a message's chunk.
+fn id(mut message: &[u8]) -> Option<String> {
+    let message = rmpv::decode::read_value(&mut message).ok()?;
+    let options = message.as_array()?.last()?;
+    option(options, "chunk")
+}
+
+/// One of a message's options, if it is text.
+pub fn option(options: &rmpv::Value, name: &str) -> Option<String> {
+    let mut pairs = options.as_map()?.iter();
+    let (_, value) = pairs.find(|(key, _)| key.as_str() == Some(name))?;
+    value.as_str().map(str::to_owned)
 }

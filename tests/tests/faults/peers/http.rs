@@ -5,11 +5,9 @@ use std::io;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::yield_now;
 
 use crate::downstream::Manner;
-use crate::ledger::Ledger;
-use crate::peers::gzip;
+use crate::peers::{Keep, gzip};
 use crate::records::Batch;
 
 /// One side of a connection, message by message.
@@ -103,15 +101,12 @@ impl Sender {
 }
 
 /// A downstream's side of a connection.
-pub async fn serve(stream: TcpStream, ledger: &Ledger, manner: &Manner) -> io::Result<()> {
+pub async fn serve(stream: TcpStream, keep: Keep, manner: Manner) -> io::Result<()> {
     let mut peer = Peer::new(stream);
     loop {
         manner.may_read().await;
         let (_, body) = peer.message().await?;
-        // It may be killed here, too, and after it has taken the body.
-        yield_now().await;
-        ledger.lines(&body);
-        yield_now().await;
+        keep(&body);
         manner.may_answer().await;
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
         peer.stream.write_all(answer).await?;

@@ -2,6 +2,7 @@
 
 pub mod forward;
 pub mod http;
+pub mod vector;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,15 +19,25 @@ use crate::records::Batch;
 pub enum Protocol {
     Forward,
     Http,
+    Vector,
 }
 
+/// Puts a message where it outlives the downstream that took it.
+pub type Keep = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
 impl Protocol {
-    /// A stage's source, in YAML.
-    pub fn source(self, more: &str) -> String {
-        let kind = match self {
+    /// As configurations call it.
+    pub fn name(self) -> &'static str {
+        match self {
             Protocol::Forward => "forward",
             Protocol::Http => "http",
-        };
+            Protocol::Vector => "vector",
+        }
+    }
+
+    /// A stage's source, in YAML.
+    pub fn source(self, more: &str) -> String {
+        let kind = self.name();
         format!("{{ type: {kind}, listen: '127.0.0.1:0'{more} }}")
     }
 
@@ -39,6 +50,9 @@ impl Protocol {
             Protocol::Http => {
                 format!("{{ type: http, url: 'http://{to}/logs', timeout: {patience} }}")
             }
+            Protocol::Vector => {
+                format!("{{ type: vector, connect: ['{to}'], timeout: {patience} }}")
+            }
         }
     }
 
@@ -49,6 +63,7 @@ impl Protocol {
         Ok(match self {
             Protocol::Forward => Sender::Forward(forward::Sender::new(stream)),
             Protocol::Http => Sender::Http(http::Sender::new(stream)),
+            Protocol::Vector => Sender::Vector(vector::Sender::new(stream).await?),
         })
     }
 
@@ -56,20 +71,25 @@ impl Protocol {
     pub fn window(self, sender: usize) -> usize {
         match self {
             Protocol::Forward => 1 + sender % 3,
-            Protocol::Http => 1,
+            Protocol::Http | Protocol::Vector => 1,
         }
     }
 
     /// Serves a connection as a downstream, to its end.
-    pub async fn serve(
-        self,
-        stream: TcpStream,
-        ledger: Arc<Ledger>,
-        manner: Manner,
-    ) -> io::Result<()> {
+    pub async fn serve(self, stream: TcpStream, keep: Keep, manner: Manner) -> io::Result<()> {
         match self {
-            Protocol::Forward => forward::serve(stream, &ledger, &manner).await,
-            Protocol::Http => http::serve(stream, &ledger, &manner).await,
+            Protocol::Forward => forward::serve(stream, keep, manner).await,
+            Protocol::Http => http::serve(stream, keep, manner).await,
+            Protocol::Vector => vector::serve(stream, keep, manner).await,
+        }
+    }
+
+    /// Enters into a ledger what a downstream has kept.
+    pub fn read(self, ledger: &Ledger, message: &[u8]) {
+        match self {
+            Protocol::Forward => ledger.message(message),
+            Protocol::Http => ledger.lines(message),
+            Protocol::Vector => ledger.push(message),
         }
     }
 }
@@ -78,6 +98,7 @@ impl Protocol {
 pub enum Sender {
     Forward(forward::Sender),
     Http(http::Sender),
+    Vector(vector::Sender),
 }
 
 impl Sender {
@@ -86,6 +107,7 @@ impl Sender {
         match self {
             Sender::Forward(sender) => sender.send(batch, gzip).await,
             Sender::Http(sender) => sender.send(batch, gzip).await,
+            Sender::Vector(sender) => sender.send(batch, gzip).await,
         }
     }
 
@@ -94,6 +116,7 @@ impl Sender {
         match self {
             Sender::Forward(sender) => sender.accepted().await,
             Sender::Http(sender) => sender.accepted().await,
+            Sender::Vector(sender) => sender.accepted().await,
         }
     }
 }
