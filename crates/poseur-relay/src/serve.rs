@@ -163,6 +163,13 @@ impl Relay {
         self.reception.address()
     }
 
+    /// Connections that the limits of all sources allow at once.
+    pub fn most_connections(&self) -> usize {
+        let sources = self.running.values();
+        let most = sources.map(|running| running.identity.source.entrance().limits.connections);
+        most.fold(0, usize::saturating_add)
+    }
+
     /// The pipelines, by name.
     pub fn pipelines(&self) -> impl Iterator<Item = &Arc<Pipeline>> {
         self.running.values().map(|running| &running.pipeline)

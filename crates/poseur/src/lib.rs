@@ -9,6 +9,8 @@ pub mod diff;
 pub mod error;
 pub mod explain;
 pub mod export;
+#[cfg(feature = "serve")]
+mod files;
 pub mod hunt;
 pub mod input;
 pub mod json;

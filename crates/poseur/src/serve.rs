@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
+use crate::files;
 use crate::memory;
 use crate::output;
 use crate::terminal::{Colour, Paint, harmless};
@@ -58,6 +59,7 @@ pub enum LogFormat {
 /// See [`Error`].
 pub fn run(args: &Serve) -> Result<(), Error> {
     memory::prepare_for_serving();
+    files::raise();
     let quiet = log(args.log);
     let mut builder = runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().build().map_err(Error::Runtime)?;
@@ -113,6 +115,7 @@ async fn serve(path: &Path, drain: Duration) -> Result<(), Error> {
     });
     let relay = Relay::open(path).await;
     let mut relay = relay.map_err(|error| Error::Config(error.0))?;
+    files::check(relay.most_connections());
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",

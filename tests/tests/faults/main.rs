@@ -9,6 +9,7 @@ mod command_support;
 mod crowd;
 mod downstream;
 mod drain;
+mod files;
 mod garbage;
 mod journal;
 mod kills;

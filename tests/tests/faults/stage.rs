@@ -119,6 +119,16 @@ impl Stage {
         figure.unwrap().parse::<u64>().unwrap() << 10
     }
 
+    /// How many files and sockets it may open.
+    pub fn may_open(&self) -> u64 {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let soft = line.and_then(|line| line.split_whitespace().next());
+        soft.unwrap().parse().unwrap()
+    }
+
     /// How many files and sockets it has open.
     pub fn open(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());

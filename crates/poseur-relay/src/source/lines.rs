@@ -91,6 +91,7 @@ impl Stdin {
     pub(super) fn entrance(&self) -> Entrance {
         let mut limits = self.limits;
         limits.idle.0 = std::time::Duration::MAX;
+        limits.connections = limits.connections.min(1);
         Entrance {
             place: Place::Stdin,
             tls: None,
