@@ -108,8 +108,9 @@ impl Room {
             let mut taken = self.take_of(&self.unpacked, limit).await;
             let mut unpacked = Vec::new();
             match compression.unpack(&bytes, limit, &mut unpacked) {
-                // Who has room must not wait for more: of two that do, neither would ever get it.
-                Err(UnpackError::TooLarge(_)) if limit < largest => limit = largest,
+                // It is larger, or asks for a larger window. Who has room must not wait for more: of two that do, neither
+                // would ever get it.
+                Err(_) if limit < largest => limit = largest,
                 outcome => {
                     outcome?;
                     // How large it is shows only now.
@@ -318,4 +319,46 @@ async fn attempts(
 fn fraction() -> f64 {
     let bits = getrandom::u32().unwrap_or(0);
     f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pieces::Pieces;
+
+    #[tokio::test]
+    async fn what_is_unpacked_takes_as_much_room_as_it_is_large() {
+        let room = Room::new(1 << 20);
+        let free = || room.unpacked.available_permits();
+        let body = Pieces::from(Bytes::from(vec![b' '; 512 << 10]));
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let bytes = compression.pack(&body).to_bytes();
+            assert!(bytes.len() * USUAL < body.len(), "it is a usual one");
+            let unpack = |largest| room.unpack(compression, bytes.clone(), largest);
+            let (unpacked, packed, taken) = unpack(1 << 20).await.unwrap();
+            assert_eq!((unpacked, free()), (body.to_bytes(), 512));
+            let came = Packed {
+                compression,
+                bytes: bytes.clone(),
+            };
+            assert_eq!(packed, Some(came));
+            drop(taken);
+            for largest in [body.len() - 1, 1] {
+                let error = unpack(largest).await.unwrap_err();
+                assert!(matches!(error, UnpackError::TooLarge(limit) if limit == largest));
+            }
+            assert_eq!(free(), 1024);
+        }
+        // A frame of three bytes with a window of 16 MiB, which is what is allowed to be there at once.
+        let wide = Bytes::from_static(b"\x28\xB5\x2F\xFD\x00\x70\x19\x00\x00abc");
+        let unpacked = room.unpack(Compression::Zstd, wide, 16 << 20).await;
+        assert_eq!(unpacked.unwrap().0, "abc");
+        let bytes = Bytes::from_static(b"{}");
+        let (same, packed, taken) = room
+            .unpack(Compression::None, bytes.clone(), 1)
+            .await
+            .unwrap();
+        assert_eq!((same, packed), (bytes, None));
+        assert!(taken.is_none() && free() == 1024);
+    }
 }
