@@ -20,9 +20,6 @@ use tokio_util::codec::Decoder;
 
 use crate::load::{Load, Pace};
 
-/// So many bytes of records are sent over and over.
-const BYTES: usize = 32 << 20;
-
 const ID: &[u8] = b"bench";
 
 /// The pipeline between such a sender and a receiver.
@@ -32,9 +29,9 @@ pub fn pipeline(to: SocketAddr) -> String {
     )
 }
 
-/// Teams records, 1 % candidates, in chunks of this size.
-pub fn chunks(size: usize) -> Load {
-    let events = events(&Traffic::teams(BYTES, 0.0), size);
+/// Records in chunks of this size.
+pub fn chunks(traffic: &Traffic, size: usize) -> Load {
+    let events = events(traffic, size);
     let matcher = tagger_with(&[]).matcher().clone();
     let mut tagger = ChunkTagger::new(matcher, TagOptions::default());
     for chunk in &events {
@@ -58,6 +55,7 @@ pub fn chunks(size: usize) -> Load {
         messages: messages.collect(),
         bytes: events.iter().map(Vec::len).sum(),
         matching: tagger.counts().matched,
+        records: traffic.truths.records,
     }
 }
 

@@ -8,16 +8,12 @@ use poseur_benches::Traffic;
 
 use crate::load::Load;
 
-/// So many bytes of records are sent over and over.
-const BYTES: usize = 32 << 20;
-
 /// Nowhere out: only what comes in costs anything.
 pub const PIPELINE: &str =
     "    source: { type: http, listen: 'LISTEN' }\n    sink: { type: 'null' }\n";
 
-/// Teams records, 1 % candidates, in bodies of this size.
-pub fn bodies(size: usize) -> Load {
-    let traffic = Traffic::teams(BYTES, 0.0);
+/// Records in bodies of this size.
+pub fn bodies(traffic: &Traffic, size: usize) -> Load {
     let mut messages = Vec::new();
     let mut rest = &traffic.bytes[..];
     while !rest.is_empty() {
@@ -33,6 +29,7 @@ pub fn bodies(size: usize) -> Load {
         messages,
         bytes: traffic.bytes.len(),
         matching: traffic.matches(),
+        records: traffic.truths.records,
     }
 }
 

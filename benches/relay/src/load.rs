@@ -10,6 +10,8 @@ pub struct Load {
     pub messages: Vec<Vec<u8>>,
     /// Bytes of records in all of them.
     pub bytes: usize,
+    /// Records in all of them.
+    pub records: u64,
     /// How many of these records match.
     pub matching: u64,
 }

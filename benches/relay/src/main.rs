@@ -18,14 +18,33 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use jiff::Timestamp;
+use poseur_benches::Traffic;
+use poseur_tests::traffic::{Config, Kind, Shape};
 
 use crate::load::{Load, latency, median, throughput};
 use crate::process::Process;
 
+/// So many bytes of records are sent over and over.
+const BYTES: usize = 32 << 20;
+
+/// Teams records, 1 % of them candidates.
+fn teams() -> Traffic {
+    Traffic::teams(BYTES, 0.0)
+}
+
+/// Defender's MessageEvents of the last 30 days, 30 % of external threads, 1 % matching.
+fn message_events() -> Traffic {
+    let mut config = Config::new(Kind::MessageEvents, Shape::Defender);
+    config.match_rate = 0.01;
+    config.at = Timestamp::now().as_second();
+    Traffic::new(config, BYTES)
+}
+
 #[derive(Parser)]
 #[command(about = "Measures `poseur serve` over loopback")]
 struct Args {
-    /// What is measured; everything if nothing is named
+    /// What is measured; everything but `capacity` if nothing is named
     #[arg(value_enum)]
     what: Vec<What>,
 
@@ -66,6 +85,8 @@ enum What {
     Latency,
     /// Resident memory at full load with 100 connections
     Memory,
+    /// What a record costs the stage alone, each way, by size of chunk and kind of traffic
+    Capacity,
 }
 
 fn main() {
@@ -92,12 +113,13 @@ fn main() {
             What::Http => measure_http(&args),
             What::Latency => measure_latency(&args),
             What::Memory => measure_memory(&args),
+            What::Capacity => measure_capacity(&args),
         }
     }
 }
 
 fn measure_forward(args: &Args) {
-    let load = forward::chunks(args.chunk);
+    let load = forward::chunks(&teams(), args.chunk);
     let receiver = forward::Receiver::start();
     let serve = Process::serve(args, &forward::pipeline(receiver.address));
     let proxy = Process::proxy(receiver.address);
@@ -156,7 +178,7 @@ fn rate(
 }
 
 fn measure_vector(args: &Args) {
-    let load = vector::requests(args.chunk);
+    let load = vector::requests(&teams(), args.chunk);
     let receiver = vector::Receiver::start();
     let serve = Process::serve(args, &vector::pipeline(receiver.address));
     let load = &load;
@@ -189,7 +211,7 @@ fn measure_vector(args: &Args) {
 }
 
 fn measure_http(args: &Args) {
-    let load = http::bodies(args.chunk);
+    let load = http::bodies(&teams(), args.chunk);
     let serve = Process::serve(args, http::PIPELINE);
     let (mut rates, mut cpu) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
@@ -210,7 +232,7 @@ fn measure_http(args: &Args) {
 
 fn measure_latency(args: &Args) {
     // As a shipper flushes them: small chunks.
-    let load = forward::chunks(64 << 10);
+    let load = forward::chunks(&teams(), 64 << 10);
     let receiver = forward::Receiver::start();
     let serve = Process::serve(args, &forward::pipeline(receiver.address));
     let full = forward_rate(args, &load, serve.address, &receiver, load.matching);
@@ -236,7 +258,7 @@ fn measure_latency(args: &Args) {
 }
 
 fn measure_memory(args: &Args) {
-    let load = forward::chunks(args.chunk);
+    let load = forward::chunks(&teams(), args.chunk);
     let receiver = forward::Receiver::start();
     let serve = Process::serve(args, &forward::pipeline(receiver.address));
     let many = Args {
@@ -252,5 +274,63 @@ fn measure_memory(args: &Args) {
         serve.peak_memory() as f64 / 1e6,
         args.chunk >> 10,
         rate / 1e6,
+    );
+}
+
+fn measure_capacity(args: &Args) {
+    println!("stage alone: CPU      seconds per GB   µs per record   records a second and core");
+    let (forward, vector) = (forward::Receiver::start(), vector::Receiver::start());
+    for (kind, traffic) in [("Teams", teams()), ("MessageEvents", message_events())] {
+        for size in [64 << 10, 1 << 20] {
+            let cost = |way, pipeline: &str, load: &Load, send: Send| {
+                cost(
+                    args,
+                    &format!("{way}, {kind}, {} KiB", size >> 10),
+                    pipeline,
+                    load,
+                    send,
+                );
+            };
+            let load = forward::chunks(&traffic, size);
+            cost(
+                "forward",
+                &forward::pipeline(forward.address),
+                &load,
+                forward::send,
+            );
+            let load = vector::requests(&traffic, size);
+            cost(
+                "vector",
+                &vector::pipeline(vector.address),
+                &load,
+                vector::send,
+            );
+            let load = http::bodies(&traffic, size);
+            cost("http → null", http::PIPELINE, &load, http::send);
+        }
+    }
+}
+
+/// Sends to an address until a moment, and answers how many messages were acknowledged.
+type Send = fn(SocketAddr, &Load, Instant) -> u64;
+
+/// What a way costs the stage: its own processor time, whatever senders and receiver take.
+fn cost(args: &Args, name: &str, pipeline: &str, load: &Load, send: Send) {
+    let serve = Process::serve(args, pipeline);
+    let mut costs = Vec::new();
+    for _ in 0..args.rounds {
+        let before = serve.cpu();
+        let (sent, _) = throughput(args.connections, args.seconds, |deadline| {
+            send(serve.address, load, deadline)
+        });
+        let spent = (serve.cpu() - before).as_secs_f64();
+        costs.push(spent * load.messages.len() as f64 / sent as f64);
+    }
+    let cost = median(costs);
+    println!(
+        "{name:<36} {:>6.2} {:>12.2} {:>14.0}",
+        cost / load.bytes as f64 * 1e9,
+        cost / load.records as f64 * 1e6,
+        load.records as f64 / cost,
     );
 }

@@ -29,9 +29,6 @@ use tokio::runtime::{Builder, Runtime};
 use crate::forward::Seen;
 use crate::load::Load;
 
-/// So many bytes of records are sent over and over.
-const BYTES: usize = 32 << 20;
-
 const STATUS: &str = "grpc-status";
 
 /// The pipeline between such a sender and a receiver.
@@ -41,9 +38,8 @@ pub fn pipeline(to: SocketAddr) -> String {
     )
 }
 
-/// Teams records, 1 % candidates, in requests of this size.
-pub fn requests(size: usize) -> Load {
-    let traffic = Traffic::teams(BYTES, 0.0);
+/// Records in requests of this size.
+pub fn requests(traffic: &Traffic, size: usize) -> Load {
     let (mut all, mut events, mut together) = (Vec::new(), Vec::new(), 0);
     for line in traffic.bytes.split(|byte| *byte == b'\n') {
         let Some(fields) = packed(line) else { continue };
@@ -72,6 +68,7 @@ pub fn requests(size: usize) -> Load {
         messages: framed.collect(),
         bytes: all.iter().map(Vec::len).sum(),
         matching,
+        records: traffic.truths.records,
     }
 }
 
