@@ -1,6 +1,37 @@
 //! Rules, exceptions and schemas from where an operator says, compiled; with all errors at once.
 //!
 //! Everything that runs a matcher starts here, so that a path means the same everywhere.
+//!
+//! # Load rules
+//!
+//! ```
+//! use std::path::PathBuf;
+//! use poseur_setup::Sources;
+//! use poseur_setup::ready::ready;
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let rules = folder.path().join("rules");
+//! # std::fs::create_dir(&rules).unwrap();
+//! # std::fs::write(rules.join("contractor.yml"), "title: Chat opened by a contractor\nid: 7b3c0f2e-5a41-4e0e-9d52-0a2f6f1f2c11
+//! # logsource: {product: m365, service: audit}
+//! # detection:\n  chat: {event.action: ChatCreated, user.domain: tailspin-toys.example}\n  condition: chat\n").unwrap();
+//! let sources = Sources {
+//!     // Sigma, Elastic's and Microsoft's rule files, mixed as they come.
+//!     rules: vec![rules],
+//!     with_built_in: true,
+//!     // A pack that comes with Poseur; or files and folders of your own.
+//!     exceptions: vec![PathBuf::from("known-services")],
+//!     ..Sources::default()
+//! };
+//! match ready(&sources, jiff::Timestamp::now()) {
+//!     // `matcher` decides, `watch` knows when to load again, `notices` are for the operator.
+//!     Ok(ready) => assert_eq!(ready.matcher.rules().len(), 3),
+//!     // All that is wrong, each with file, line and column.
+//!     Err(errors) => panic!("{errors:?}"),
+//! }
+//! ```
+//!
+//! What comes next is in `poseur_tagger`: tagging buffers with the matcher, or looking at single verdicts.
 
 pub mod ready;
 pub mod watch;
