@@ -1,5 +1,6 @@
 //! What is published about configurations: their schema, and the examples.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use poseur_relay::config::Config;
 use poseur_relay::serve;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
+use tempfile::TempDir;
 
 const RULE: &str = "title: Sent\nid: aaaaaaaa-0000-4000-8000-000000000001\n\
 logsource: {category: test}\ndetection:\n  sent: {event.action: MessageSent}\n  condition: sent\n";
@@ -47,7 +49,7 @@ fn configurations(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// A machine's `/etc/poseur`, with everything that examples name.
-fn etc() -> tempfile::TempDir {
+fn etc() -> TempDir {
     let etc = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["localhost".to_owned()]);
@@ -76,15 +78,59 @@ fn the_examples_are_configurations() {
     let etc = etc();
     for file in found {
         let text = fs::read_to_string(&file).unwrap();
+        let name = file.display();
         let first = text.lines().next().unwrap();
         let schema = first.strip_prefix("# yaml-language-server: $schema=");
-        let schema = schema.unwrap_or_else(|| panic!("{} names no schema", file.display()));
+        let schema = schema.unwrap_or_else(|| panic!("{name} names no schema"));
         assert!(file.parent().unwrap().join(schema).is_file(), "{first}");
-        let text = text.replace("/etc/poseur", etc.path().to_str().unwrap());
-        let copy = etc.path().join("poseur.yaml");
-        fs::write(&copy, text).unwrap();
-        if let Err(errors) = serve::check(&copy) {
-            panic!("{}: {errors}", file.display());
+        check(&name, &text, &etc);
+    }
+}
+
+/// Has a configuration checked on a machine with this `/etc/poseur`.
+fn check(name: &dyn Display, text: &str, etc: &TempDir) {
+    let text = text.replace("/etc/poseur", etc.path().to_str().unwrap());
+    let copy = etc.path().join("poseur.yaml");
+    fs::write(&copy, text).unwrap();
+    if let Err(errors) = serve::check(&copy) {
+        panic!("{name}: {errors}");
+    }
+}
+
+/// A whole configuration, if a YAML block of a page is one, or a part that has its place in one.
+fn configuration(block: &str) -> Option<String> {
+    let indented = || block.lines().map(|line| format!("    {line}\n"));
+    let pipeline = |parts: String| format!("pipelines:\n  it:\n{parts}");
+    let source = "    source: { type: stdin }\n";
+    let sink = "    sink: { type: \"null\" }\n";
+    let first = block.lines().find(|line| !line.starts_with('#'))?;
+    match first.split(':').next()? {
+        "pipelines" => Some(block.to_owned()),
+        "source" => Some(pipeline(indented().collect::<String>() + sink)),
+        "sink" => Some(pipeline(
+            source.to_owned() + &indented().collect::<String>(),
+        )),
+        "admin" => Some(pipeline(source.to_owned() + sink) + block),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_pages_show_configurations() {
+    let etc = etc();
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let pages = docs.map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut found = 0;
+    for page in pages.chain([root().join("README.md")]) {
+        let text = fs::read_to_string(&page).unwrap();
+        for block in text.split("\n```yaml\n").skip(1) {
+            let (block, _) = block.split_once("\n```").unwrap();
+            if let Some(configuration) = configuration(block) {
+                check(&page.display(), &configuration, &etc);
+                found += 1;
+            }
         }
     }
+    assert!(found >= 5, "{found}");
 }
