@@ -1,4 +1,9 @@
-//! How the system's allocator is used.
+//! Which allocator there is, and how the system's is used.
+
+/// musl's own has one lock, for which all threads wait.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Has large pieces of memory given back to the system when they are no longer needed.
 ///

@@ -27,10 +27,13 @@ pub const RULE_A: &str = "e8e7b6b6-78b0-4015-97fe-c2f28468e0d4";
 /// Microsoft's query.
 pub const RULE_B: &str = "389ead4a-6dfe-47e1-9236-165eb08f1017";
 
-/// The command, built as the tests were built.
+/// The command, built as the tests were built; or that of `POSEUR_BIN`, a file named `poseur` in a folder of its own.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("POSEUR_BIN") {
+            return PathBuf::from(binary);
+        }
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         build.args(["build", "--quiet", "-p", "poseur", "--bin", "poseur"]);
         build.args(["--message-format", "json"]);

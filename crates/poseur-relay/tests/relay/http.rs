@@ -16,7 +16,7 @@ async fn relay(to: std::net::SocketAddr) -> Stage {
 }
 
 /// Sends bytes on a connection of their own, and reads until it ends.
-async fn talk(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+pub async fn talk(address: std::net::SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
@@ -24,7 +24,7 @@ async fn talk(address: std::net::SocketAddr, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn post(address: std::net::SocketAddr, headers: &str, body: &[u8]) -> String {
+pub async fn post(address: std::net::SocketAddr, headers: &str, body: &[u8]) -> String {
     let length = body.len();
     let head = format!(
         "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"

@@ -10,5 +10,6 @@ mod pairs;
 mod peers;
 mod published;
 mod serve;
+mod shown;
 mod tls;
 mod vector;

@@ -54,7 +54,9 @@ fn etc() -> TempDir {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["localhost".to_owned()]);
     let certificate = certificate.unwrap().self_signed(&key).unwrap();
-    fs::create_dir(etc.path().join("rules")).unwrap();
+    for folder in ["rules", "tls", "kafka"] {
+        fs::create_dir(etc.path().join(folder)).unwrap();
+    }
     for (name, text) in [
         ("rules/sent.yml", RULE.to_owned()),
         ("exceptions.yaml", "exceptions: []\n".to_owned()),
@@ -64,6 +66,12 @@ fn etc() -> TempDir {
         ("stage.crt", certificate.pem()),
         ("ca.crt", certificate.pem()),
         ("stage.key", key.serialize_pem()),
+        ("tls/tls.crt", certificate.pem()),
+        ("tls/ca.crt", certificate.pem()),
+        ("tls/tls.key", key.serialize_pem()),
+        ("kafka/username", "name\n".to_owned()),
+        ("kafka/password", "word\n".to_owned()),
+        ("kafka/ca.crt", certificate.pem()),
     ] {
         fs::write(etc.path().join(name), text).unwrap();
     }
@@ -84,6 +92,45 @@ fn the_examples_are_configurations() {
         let schema = schema.unwrap_or_else(|| panic!("{name} names no schema"));
         assert!(file.parent().unwrap().join(schema).is_file(), "{first}");
         check(&name, &text, &etc);
+    }
+}
+
+#[test]
+fn the_packages_configurations_are_such() {
+    let etc = etc();
+    let mut found = Vec::new();
+    configurations(&root().join("packaging"), &mut found);
+    assert!(!found.is_empty());
+    for file in found {
+        let text = fs::read_to_string(&file).unwrap();
+        check(&file.display(), &text, &etc);
+    }
+    let values = fs::read_to_string(root().join("packaging/helm/values.yaml")).unwrap();
+    let values: Value = serde_saphyr::from_str(&values).unwrap();
+    check(&"the chart", &values["config"].to_string(), &etc);
+    // Those in ConfigMaps.
+    let manifests = fs::read_dir(root().join("packaging/kubernetes")).unwrap();
+    for file in manifests.map(|entry| entry.unwrap().path()) {
+        let place = file.display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        let objects: Vec<Value> =
+            serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let texts = objects
+            .iter()
+            .filter(|object| object["kind"] == "ConfigMap");
+        let texts: Vec<&str> = texts
+            .filter_map(|object| object["data"]["poseur.yaml"].as_str())
+            .collect();
+        assert!(!texts.is_empty(), "{place} has no configuration");
+        // Kafka is not in every build.
+        let knows_kafka = serde_json::to_string(&Config::json_schema())
+            .unwrap()
+            .contains("kafka");
+        for text in texts {
+            if knows_kafka || !text.contains("type: kafka") {
+                check(&place, text, &etc);
+            }
+        }
     }
 }
 
