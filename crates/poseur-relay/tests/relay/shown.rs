@@ -43,7 +43,10 @@ async fn known() -> Known {
     };
     let answer = post(source, "", format!("{MATCHING}\n{OTHER}\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    // A connection that ends early.
+    // A request that is refused, and a connection that ends early.
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = talk(source, request).await;
+    assert!(answer.starts_with("HTTP/1.1 40"), "{answer}");
     talk(source, b"no HTTP at all\r\n\r\n").await;
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let metrics = talk(relay.admin().unwrap(), request).await;
