@@ -18,6 +18,7 @@ pub mod config;
 pub mod convert;
 pub mod forward;
 pub mod grpc;
+pub mod kafka;
 pub mod net;
 pub mod pieces;
 pub mod pipeline;

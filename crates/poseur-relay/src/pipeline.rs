@@ -122,6 +122,13 @@ impl Room {
         }
     }
 
+    /// So many bytes, if they are free.
+    pub fn try_take(&self, bytes: usize) -> Option<Taken> {
+        let wanted = kibibytes(bytes).min(self.all);
+        let taken = self.free.clone().try_acquire_many_owned(wanted);
+        taken.ok().map(Taken)
+    }
+
     async fn take_of(&self, free: &Arc<Semaphore>, bytes: usize) -> Taken {
         let wanted = kibibytes(bytes).min(self.all);
         let taken = free.clone().acquire_many_owned(wanted).await;
@@ -206,6 +213,11 @@ impl Pipeline {
     /// From now on, batches go elsewhere. Those that are on their way end as they began.
     pub fn redirect(&self, out: Out) {
         *lock(&self.out) = Arc::new(out);
+    }
+
+    /// How deliveries are tried again.
+    pub fn retry(&self) -> Retry {
+        self.out().retry
     }
 
     fn out(&self) -> Arc<Out> {

@@ -23,7 +23,8 @@ use crate::net::listen::{Door, Stop, serve};
 use crate::net::place::{Listener, Place};
 use crate::net::tls;
 use crate::pipeline::{Out, Pipeline, Room};
-use crate::source::{self, Entrance, Source};
+use crate::source::{self, Entrance};
+use crate::sink;
 use crate::stage::Stage;
 use crate::telemetry::Telemetry;
 
@@ -75,6 +76,8 @@ struct Identity {
     source: source::Config,
     secrets: Vec<Vec<u8>>,
     room: usize,
+    /// Of a source that delivers by itself, in transactions.
+    sink: Option<sink::Config>,
 }
 
 /// A pipeline that is ready but for its listener.
@@ -86,7 +89,7 @@ struct Prepared {
     /// The sink, for people.
     sink: String,
     out: Out,
-    source: Arc<dyn Source>,
+    source: source::Kind,
     identity: Identity,
     entrance: Entrance,
     tls: Option<tls::Acceptor>,
@@ -153,7 +156,8 @@ impl Relay {
         let places = running.map(|(name, running)| {
             let listener = running.listener.as_ref();
             let place = listener.and_then(Listener::place);
-            (name.as_str(), place.unwrap_or(Place::Stdin))
+            let place = place.unwrap_or_else(|| running.identity.source.entrance().place);
+            (name.as_str(), place)
         });
         places.collect()
     }
@@ -303,13 +307,21 @@ impl Relay {
         };
         // Without a second one it works as well, and a change of its source means a moment without a listener.
         let kept = listener.as_ref().and_then(|listener| listener.again().ok());
-        let door = Door {
-            listener,
-            tls: tls.clone(),
-            limits: entrance.limits,
-        };
-        self.tasks
-            .spawn(serve(door, source, pipeline.clone(), stop.clone()));
+        let (its, told) = (pipeline.clone(), stop.clone());
+        match source {
+            source::Kind::Fetches(source) => {
+                self.tasks
+                    .spawn(async move { source.run(its, told).await });
+            }
+            source::Kind::Listens(source) => {
+                let door = Door {
+                    listener,
+                    tls: tls.clone(),
+                    limits: entrance.limits,
+                };
+                self.tasks.spawn(serve(door, source, its, told));
+            }
+        }
         let running = Running {
             pipeline,
             identity,
@@ -456,14 +468,20 @@ fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<Stri
     let entrance = pipeline.source.entrance();
     // Before they are read: what is written meanwhile is seen at the next look.
     let files = Watch::new(pipeline.files());
+    let own_sink = match (&pipeline.source, &pipeline.sink) {
+        (source::Config::Kafka(_), sink @ sink::Config::Kafka(_)) => Some(sink),
+        _ => None,
+    };
     let secrets = pipeline.source.secrets().into_iter();
+    let secrets = secrets.chain(own_sink.into_iter().flat_map(sink::Config::secrets));
     let secrets = secrets.filter_map(|secret| Secret::read(secret).ok());
     let identity = Identity {
         source: pipeline.source.clone(),
         secrets: secrets.collect(),
         room: pipeline.room(),
+        sink: own_sink.cloned(),
     };
-    let source = pipeline.source.source();
+    let source = pipeline.source.source(name, pipeline);
     let source = source.map_err(|error| wrong.push(error)).ok();
     let tls = entrance.tls.as_ref();
     let tls = tls.map(|tls| tls::Acceptor::new(tls, entrance.protocols));

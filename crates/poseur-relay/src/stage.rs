@@ -11,6 +11,7 @@ use poseur_tagger::protobuf::push::{Push, PushTagger};
 use poseur_tagger::{Counts, Observer, TagOptions, Tagged, Tagger};
 
 use crate::batch::{Batch, Body};
+use crate::convert::in_lines;
 use crate::pieces::Pieces;
 use crate::telemetry::Meter;
 
@@ -124,6 +125,22 @@ impl Stage {
         batch
     }
 
+    /// Tags a value that stands alone, as of `now`: what is to take its place, if anything. It may be lines, or one JSON value
+    /// over several: then everything beside the tags keeps its place.
+    pub fn tag_value(&self, value: &[u8], now: Timestamp) -> Option<Vec<u8>> {
+        // As long as the value, with spaces in place of line feeds.
+        let lines = in_lines(value);
+        self.with(
+            |inner| &mut inner.lines,
+            |matcher, options, observer| Tagger::new(matcher, options).with_observer(observer),
+            Tagger::counts,
+            |tagger| {
+                let tagged = tagger.tag(&lines, now);
+                (!tagged.is_unchanged()).then(|| restored(value, &lines, tagged.slices()))
+            },
+        )
+    }
+
     /// Works with an idle tagger, or a new one, and adds what it has seen.
     fn with<T, U>(
         &self,
@@ -134,10 +151,13 @@ impl Stage {
     ) -> U {
         let mut inner = self.lock();
         let matcher = inner.matcher.clone();
-        let tagger = idle(&mut inner).pop();
-        let (options, observer) = (inner.options.clone(), inner.observer.clone());
+        let tagger = idle(&mut inner).pop().ok_or_else(|| {
+            let (options, observer) = (inner.options.clone(), inner.observer.clone());
+            (options, observer)
+        });
         drop(inner);
-        let mut tagger = tagger.unwrap_or_else(|| new(matcher.clone(), options, observer));
+        let mut tagger = tagger
+            .unwrap_or_else(|(options, observer)| new(matcher.clone(), options, observer));
         let before = *counts(&tagger);
         let outcome = work(&mut tagger);
         self.meter.add(counts(&tagger).since(&before));
@@ -153,6 +173,22 @@ impl Stage {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// These slices one after the other, with what lies in `lines` as it lies in `value`.
+fn restored<'a>(value: &[u8], lines: &[u8], slices: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let within = lines.as_ptr_range();
+    let mut out = Vec::with_capacity(value.len() + 1024);
+    for slice in slices {
+        let from = within
+            .contains(&slice.as_ptr())
+            .then(|| slice.as_ptr() as usize - within.start as usize);
+        out.extend_from_slice(match from {
+            Some(from) => &value[from..from + slice.len()],
+            None => slice,
+        });
+    }
+    out
 }
 
 /// What is to take the place of the input, if anything.

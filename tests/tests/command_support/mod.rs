@@ -46,6 +46,9 @@ fn binary() -> &'static Path {
         if cfg!(feature = "serve") {
             build.args(["--features", "serve"]);
         }
+        if cfg!(feature = "kafka") {
+            build.args(["--features", "kafka"]);
+        }
         // What cargo says to this test is not said to those who build without it; some build scripts would run anew.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();

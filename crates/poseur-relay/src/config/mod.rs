@@ -278,7 +278,9 @@ impl Config {
         for (name, pipeline) in &self.pipelines {
             let place = pipeline.source.entrance().place;
             // Of port 0 everybody gets another.
-            if matches!(&place, Place::Tcp(address) if address.port() == 0) {
+            let many = matches!(&place, Place::Tcp(address) if address.port() == 0);
+            // Brokers share partitions among all members of a group.
+            if many || matches!(place, Place::Away(_)) {
                 continue;
             }
             let told = format!("{place} is taken by the pipeline");

@@ -23,6 +23,8 @@ pub enum Place {
     Unix(PathBuf),
     /// Standard input: one connection, nothing is written back.
     Stdin,
+    /// Nowhere here: the source goes there itself.
+    Away(String),
 }
 
 impl fmt::Display for Place {
@@ -31,6 +33,7 @@ impl fmt::Display for Place {
             Place::Tcp(address) => address.fmt(f),
             Place::Unix(path) => path.display().fmt(f),
             Place::Stdin => f.write_str("standard input"),
+            Place::Away(place) => f.write_str(place),
         }
     }
 }
@@ -74,7 +77,7 @@ impl Listener {
                 remove_stale(path).await?;
                 Some(Listener::Unix(UnixListener::bind(path)?))
             }
-            Place::Stdin => None,
+            Place::Stdin | Place::Away(_) => None,
         })
     }
 

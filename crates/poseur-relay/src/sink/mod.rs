@@ -2,6 +2,7 @@
 
 pub mod forward;
 pub mod http;
+pub mod kafka;
 pub mod lines;
 pub mod null;
 pub mod vector;
@@ -68,6 +69,8 @@ pub enum Config {
     Http(http::Config),
     /// A receiver that speaks Vector's protocol: its `vector` source.
     Vector(vector::Config),
+    /// A topic of Kafka.
+    Kafka(kafka::Config),
     /// Lines over TCP. Nothing is acknowledged: what was written counts as delivered.
     Tcp(lines::Tcp),
     /// Lines to a Unix socket. Nothing is acknowledged: what was written counts as delivered.
@@ -84,6 +87,7 @@ impl fmt::Display for Config {
             Config::Forward(config) => write!(f, "forward {}", config.connect.join(", ")),
             Config::Http(config) => write!(f, "http {}", config.url),
             Config::Vector(config) => write!(f, "vector {}", config.connect.join(", ")),
+            Config::Kafka(config) => write!(f, "{config}"),
             Config::Tcp(config) => write!(f, "tcp {}", config.connect),
             Config::Unix(config) => write!(f, "unix {}", config.connect.display()),
             Config::Stdout(_) => f.write_str("stdout"),
@@ -99,6 +103,7 @@ impl Config {
             Config::Forward(config) => config.check(say),
             Config::Http(config) => config.check(say),
             Config::Vector(config) => config.check(say),
+            Config::Kafka(config) => config.check(say),
             Config::Tcp(_) | Config::Unix(_) | Config::Stdout(_) | Config::Null(_) => {}
         }
     }
@@ -108,6 +113,7 @@ impl Config {
         match self {
             Config::Forward(config) => config.secrets(),
             Config::Http(config) => config.secrets(),
+            Config::Kafka(config) => config.secrets(),
             _ => Vec::new(),
         }
     }
@@ -119,7 +125,7 @@ impl Config {
             Config::Http(config) => config.tls.as_ref(),
             Config::Vector(config) => config.tls.as_ref(),
             Config::Tcp(config) => config.tls.as_ref(),
-            Config::Unix(_) | Config::Stdout(_) | Config::Null(_) => None,
+            Config::Kafka(_) | Config::Unix(_) | Config::Stdout(_) | Config::Null(_) => None,
         }
     }
 
@@ -132,6 +138,7 @@ impl Config {
             Config::Forward(config) => Box::new(config.sink()?),
             Config::Http(config) => Box::new(config.sink()?),
             Config::Vector(config) => Box::new(config.sink()?),
+            Config::Kafka(config) => crate::kafka::sink(config)?,
             Config::Tcp(config) => Box::new(config.sink()?),
             Config::Unix(config) => Box::new(config.sink()),
             Config::Stdout(_) => Box::new(lines::ToStdout),

@@ -2,6 +2,7 @@
 
 pub mod forward;
 pub mod http;
+pub mod kafka;
 pub mod lines;
 mod requests;
 pub mod vector;
@@ -16,11 +17,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Say;
+use crate::config::{self, Say};
 use crate::config::values::{Secret, Size, Span};
+use crate::net::listen::Stop;
 use crate::net::place::{Peer, Place};
 use crate::net::{Stream, tls};
-use crate::pipeline::{Undelivered, Way};
+use crate::pipeline::{Pipeline, Undelivered, Way};
 
 /// What is spoken on a connection.
 #[async_trait]
@@ -33,6 +35,22 @@ pub trait Source: Debug + Send + Sync {
 
     /// What has to be done beside its connections, as long as somebody listens at this place. Mostly nothing.
     async fn beside(&self, _place: Option<Place>) {}
+}
+
+/// A source that goes and gets its records, instead of being connected to.
+#[async_trait]
+pub trait Fetch: Debug + Send + Sync {
+    /// Fetches until it is told to stop, and then ends what is on its way. Returns whether all was well.
+    async fn run(&self, pipeline: Arc<Pipeline>, stop: Stop) -> bool;
+}
+
+/// How records come.
+#[derive(Debug)]
+pub enum Kind {
+    /// Senders connect.
+    Listens(Arc<dyn Source>),
+    /// They are fetched.
+    Fetches(Arc<dyn Fetch>),
 }
 
 /// A connection of a source.
@@ -131,6 +149,8 @@ pub enum Config {
     Tcp(lines::Tcp),
     /// Lines over a Unix socket. Nothing is acknowledged.
     Unix(lines::Unix),
+    /// Topics of Kafka, as a member of a consumer group.
+    Kafka(kafka::Config),
     /// Lines from standard input. When it ends, and all is delivered, the process ends.
     Stdin(lines::Stdin),
 }
@@ -159,6 +179,7 @@ impl fmt::Display for Config {
             Config::Tcp(_) => "tcp",
             Config::Unix(_) => "unix",
             Config::Stdin(_) => return f.write_str("stdin"),
+            Config::Kafka(config) => return write!(f, "{config}"),
         };
         write!(f, "{kind} {}", self.entrance().place)
     }
@@ -174,6 +195,7 @@ impl Config {
             Config::Tcp(config) => config.entrance(),
             Config::Unix(config) => config.entrance(),
             Config::Stdin(config) => config.entrance(),
+            Config::Kafka(config) => config.entrance(),
         }
     }
 
@@ -197,8 +219,10 @@ impl Config {
         if limits.connections == 0 {
             say("source.limits.connections", "at least one is needed");
         }
-        if let Config::Forward(config) = self {
-            config.check(say);
+        match self {
+            Config::Forward(config) => config.check(say),
+            Config::Kafka(config) => config.check(say),
+            _ => {}
         }
     }
 
@@ -206,20 +230,25 @@ impl Config {
     pub(crate) fn secrets(&self) -> Vec<&Secret> {
         match self {
             Config::Forward(config) => config.secrets(),
+            Config::Kafka(config) => config.settings.secrets().collect(),
             _ => Vec::new(),
         }
     }
 
-    /// What is spoken on its connections.
+    /// What is spoken on its connections, or what fetches its records for this pipeline.
     ///
     /// # Errors
-    /// If a secret cannot be read.
-    pub fn source(&self) -> Result<Arc<dyn Source>, String> {
-        Ok(match self {
+    /// If a secret cannot be read, or a client cannot be made as it says.
+    pub fn source(&self, name: &str, pipeline: &config::Pipeline) -> Result<Kind, String> {
+        let source: Arc<dyn Source> = match self {
             Config::Forward(config) => Arc::new(config.source()?),
             Config::Http(_) => Arc::new(http::Http),
             Config::Vector(_) => Arc::new(vector::Vector),
             Config::Tcp(_) | Config::Unix(_) | Config::Stdin(_) => Arc::new(lines::Lines),
-        })
+            Config::Kafka(config) => {
+                return crate::kafka::fetcher(config, name, pipeline).map(Kind::Fetches);
+            }
+        };
+        Ok(Kind::Listens(source))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use poseur_tagger::{Counts, Observer};
 use prometheus_client::metrics::histogram::Histogram;
 use tracing::info;
 
+use super::group::Group;
 use super::lock;
 use super::matches::{MatchEvent, Matches, Pace};
 use crate::pipeline::Room;
@@ -63,6 +64,7 @@ pub struct Meter {
     logs_matches: AtomicBool,
     matches: Arc<Matches>,
     pace: Pace,
+    group: OnceLock<Arc<Group>>,
 }
 
 type Tallies = BTreeMap<String, Arc<Tally>>;
@@ -130,6 +132,7 @@ impl Meter {
             logs_matches: AtomicBool::new(false),
             matches,
             pace: Pace::default(),
+            group: OnceLock::new(),
         }
     }
 
@@ -261,6 +264,16 @@ impl Meter {
         lock(&self.refusals).clone()
     }
 
+    /// The figures of the member of a Kafka consumer group that the source is; made when they are first asked for.
+    pub fn group(&self) -> Arc<Group> {
+        self.group.get_or_init(Arc::default).clone()
+    }
+
+    /// The same, if the source is a member of a group.
+    pub fn known_group(&self) -> Option<&Arc<Group>> {
+        self.group.get()
+    }
+
     /// Where the source listens; `None` if it does not, or no longer.
     pub fn set_listening(&self, place: Option<String>) {
         *lock(&self.listening) = place;
@@ -312,7 +325,10 @@ impl Meter {
         let source = source.then(|| format!("{name}: the source does not listen"));
         let sink = self.failure();
         let sink = sink.map(|reason| format!("{name}: the sink fails: {reason}"));
-        source.into_iter().chain(sink).collect()
+        let group = self.known_group().map(|group| group.not_ready());
+        let group = group.into_iter().flatten();
+        let group = group.map(|reason| format!("{name}: {reason}"));
+        source.into_iter().chain(sink).chain(group).collect()
     }
 }
 

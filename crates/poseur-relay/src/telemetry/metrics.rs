@@ -13,6 +13,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, t
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::group::Group;
 use super::{Meter, Telemetry};
 
 /// The type of what [`text()`] answers.
@@ -52,6 +53,9 @@ fn label(reason: Unreadable) -> &'static str {
         Unreadable::TooLong => "too_long",
     }
 }
+
+/// A figure of something.
+type Of<T> = fn(&T) -> u64;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -130,6 +134,101 @@ impl Page<'_> {
         for meter in &self.meters {
             let labels: Labels = vec![("pipeline", meter.pipeline.to_string())];
             meter.latency.encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// What members of Kafka consumer groups have; nothing, if there is none.
+    fn groups(&mut self) -> fmt::Result {
+        let groups = self.meters.iter().filter_map(|meter| {
+            let group = meter.known_group()?;
+            Some((meter.pipeline.to_string(), group.clone()))
+        });
+        let groups: Vec<(String, Arc<Group>)> = groups.collect();
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let mut lag = self.encoder.encode_descriptor(
+            "poseur_kafka_lag_records",
+            "Records of a partition that are not delivered yet",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (pipeline, group) in &groups {
+            for ((topic, partition), progress) in group.partitions() {
+                if let Some(behind) = progress.lag() {
+                    let labels: Labels = vec![
+                        ("pipeline", pipeline.clone()),
+                        ("topic", topic),
+                        ("partition", partition.to_string()),
+                    ];
+                    lag.encode_family(&labels)?.encode_gauge(&(behind as i64))?;
+                }
+            }
+        }
+        let mut partitions = self.encoder.encode_descriptor(
+            "poseur_kafka_partitions",
+            "Partitions that the stage has: those it reads, and those that are stopped because a record was refused for good",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (pipeline, group) in &groups {
+            let all = group.partitions();
+            let stopped = all.values().filter(|progress| progress.stopped.is_some());
+            let stopped = stopped.count();
+            for (state, number) in [("read", all.len() - stopped), ("stopped", stopped)] {
+                let labels: Labels = vec![
+                    ("pipeline", pipeline.clone()),
+                    ("state", state.to_owned()),
+                ];
+                partitions
+                    .encode_family(&labels)?
+                    .encode_gauge(&(number as i64))?;
+            }
+        }
+        let counters: [(&str, &str, Of<Group>); 2] = [
+            (
+                "poseur_kafka_rebalances",
+                "How often partitions were given to the stage or taken from it",
+                |group| group.rebalances.get(),
+            ),
+            (
+                "poseur_kafka_produce_errors",
+                "Messages that a broker has not taken; they are sent again unless their partition is stopped",
+                |group| group.produce_errors.get(),
+            ),
+        ];
+        for (name, help, of) in counters {
+            let mut metric =
+                self.encoder
+                    .encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (pipeline, group) in &groups {
+                let labels: Labels = vec![("pipeline", pipeline.clone())];
+                metric
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&of(group), None)?;
+            }
+        }
+        let mut transactions = self.encoder.encode_descriptor(
+            "poseur_kafka_transactions",
+            "Transactions by what became of them; what was aborted is read again",
+            None,
+            MetricType::Counter,
+        )?;
+        for (pipeline, group) in &groups {
+            let results = [
+                ("committed", group.committed.get()),
+                ("aborted", group.aborted.get()),
+            ];
+            for (result, number) in results {
+                let labels: Labels = vec![
+                    ("pipeline", pipeline.clone()),
+                    ("result", result.to_owned()),
+                ];
+                transactions
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&number, None)?;
+            }
         }
         Ok(())
     }
@@ -298,6 +397,7 @@ impl Collector for Telemetry {
             None,
             |meter| i64::from(meter.failure().is_some()),
         )?;
+        page.groups()?;
         let reloads = self.reloads();
         let mut metric = page.encoder.encode_descriptor(
             "poseur_reloads",

@@ -2,6 +2,7 @@
 //!
 //! A pipeline counts on its [`Meter`]. Meters outlive a reload, so that figures go on.
 
+pub mod group;
 pub mod matches;
 pub mod meter;
 pub mod metrics;

@@ -122,25 +122,27 @@ fn the_packages_configurations_are_such() {
             .filter_map(|object| object["data"]["poseur.yaml"].as_str())
             .collect();
         assert!(!texts.is_empty(), "{place} has no configuration");
-        // Kafka is not in every build.
-        let knows_kafka = serde_json::to_string(&Config::json_schema())
-            .unwrap()
-            .contains("kafka");
         for text in texts {
-            if knows_kafka || !text.contains("type: kafka") {
-                check(&place, text, &etc);
-            }
+            check(&place, text, &etc);
         }
     }
 }
 
 /// Has a configuration checked on a machine with this `/etc/poseur`.
 fn check(name: &dyn Display, text: &str, etc: &TempDir) {
+    // Variables are not set for tests.
+    let text = text.replace(
+        "{ env: EVENT_HUBS_CONNECTION }",
+        "{ file: /etc/poseur/password }",
+    );
     let text = text.replace("/etc/poseur", etc.path().to_str().unwrap());
     let copy = etc.path().join("poseur.yaml");
-    fs::write(&copy, text).unwrap();
+    fs::write(&copy, &text).unwrap();
     if let Err(errors) = serve::check(&copy) {
-        panic!("{name}: {errors}");
+        // Kafka is not in every build: then that is all there is to say.
+        let of_others = |error: &String| !error.contains("--features kafka");
+        let is_wrong = cfg!(feature = "kafka") || errors.0.iter().any(of_others);
+        assert!(!is_wrong, "{name}: {errors}");
     }
 }
 
