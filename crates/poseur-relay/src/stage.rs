@@ -195,3 +195,38 @@ fn restored<'a>(value: &[u8], lines: &[u8], slices: impl Iterator<Item = &'a [u8
 fn changed(input: &Bytes, tagged: &Tagged<'_>) -> Option<Pieces> {
     (!tagged.is_unchanged()).then(|| Pieces::of(input, tagged.slices()))
 }
+
+#[cfg(test)]
+mod tests {
+    use poseur_matcher::schema;
+
+    use super::*;
+
+    #[test]
+    fn a_value_over_several_lines_keeps_them() {
+        let rules = poseur_rule::pack::built_in();
+        let matcher = Matcher::new(rules, vec![], schema::built_in(), None).unwrap();
+        let stage = Stage::new(Arc::new(matcher), TagOptions::default());
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let row = "{\r\n \"Timestamp\": \"2026-11-19T08:00:00Z\",\n \"IsExternalThread\": true,\n \
+                   \"RecipientDetails\": \"Help Desk\"\n}";
+        let end = row.rfind("\n}").unwrap();
+        for value in [
+            row.to_owned(),
+            format!("{row}\n"),
+            format!("{{\n\"records\": [\n{row}]}}"),
+        ] {
+            let tagged = stage.tag_value(value.as_bytes(), now).unwrap();
+            let tagged = String::from_utf8(tagged).unwrap();
+            // What was put in stands in one piece: without it, it is the value.
+            let (before, rest) = tagged.split_once(",\"poseur\":").unwrap();
+            let added = tagged.len() - value.len() - ",\"poseur\":".len();
+            assert_eq!(format!("{before}{}", &rest[added..]), value);
+            assert!(rest.starts_with("{\"rules\":[\"389ead4a-"), "{tagged}");
+        }
+        for value in [row[..end].to_owned(), "{\n \"a\": 1\n}".to_owned(), String::new()] {
+            assert_eq!(stage.tag_value(value.as_bytes(), now), None);
+        }
+        assert_eq!(stage.counts().0.matched, 3);
+    }
+}

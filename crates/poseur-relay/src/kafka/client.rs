@@ -26,7 +26,8 @@ impl Shares {
         Shares {
             fetched: room / 4,
             transaction: room / 4,
-            answer: room / 8,
+            // Librdkafka wants it as large as the largest message.
+            answer: (room / 8).max(1 << 20),
         }
     }
 }
@@ -116,6 +117,9 @@ pub(super) fn transactional(
         more.push(("transactional.id", id));
         // A stage that is gone for good holds up readers of what is committed for no longer than this.
         more.push(("transaction.timeout.ms", "10000".to_owned()));
+    } else {
+        // What is not acknowledged after so long is read again.
+        more.push(("message.timeout.ms", "60000".to_owned()));
     }
     producer(sink, more)
 }
@@ -170,9 +174,14 @@ impl Told {
 
     /// Librdkafka's figures.
     pub(super) fn statistics(&self, json: &[u8]) {
-        let Ok(Statistics { topics }) = serde_json::from_slice(json) else {
+        let Ok(Statistics { brokers, topics }) = serde_json::from_slice(json) else {
             return;
         };
+        // Before it is in its group, there is more to wait for.
+        let is_member = self.group.rebalances.get() > 0;
+        if is_member && brokers.values().any(|broker| broker.state == "UP") {
+            self.group.set_trouble(None);
+        }
         for (topic, Topic { partitions }) in topics {
             for partition in partitions.into_values() {
                 let known = |offset: i64| (offset >= 0).then_some(offset);
@@ -188,7 +197,13 @@ impl Told {
 
 #[derive(Debug, Deserialize)]
 struct Statistics {
+    brokers: BTreeMap<String, Broker>,
     topics: BTreeMap<String, Topic>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Broker {
+    state: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -202,4 +217,103 @@ struct Partition {
     lo_offset: i64,
     ls_offset: i64,
     committed_offset: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pipeline: &str) -> (source::kafka::Config, sink::kafka::Config) {
+        let (source, sink) = pipeline.split_once('\n').unwrap();
+        (
+            serde_saphyr::from_str(source).unwrap(),
+            serde_saphyr::from_str(sink).unwrap(),
+        )
+    }
+
+    const SOURCE: &str = "{ brokers: [a:1, b:2], topics: [in], group: g }";
+
+    #[test]
+    fn guarantees_are_set_and_the_rest_can_be() {
+        let (source, sink) = of(&format!(
+            "{SOURCE}\n{{ brokers: [c:3], topic: out, transactional_id: me, settings: {{ linger.ms: 7, \
+             transaction.timeout.ms: 5000 }} }}"
+        ));
+        let config = consumer(&source, 32 << 20).unwrap();
+        for (name, value) in [
+            ("bootstrap.servers", "a:1,b:2"),
+            ("group.id", "g"),
+            ("enable.auto.commit", "false"),
+            ("isolation.level", "read_committed"),
+            ("queued.max.messages.kbytes", "8192"),
+            ("fetch.max.bytes", "4194304"),
+        ] {
+            assert_eq!(config.get(name), Some(value), "{name}");
+        }
+        let config = transactional(&source, &sink, "p", 32 << 20).unwrap();
+        for (name, value) in [
+            ("transactional.id", "me"),
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            ("linger.ms", "7"),
+            ("transaction.timeout.ms", "5000"),
+        ] {
+            assert_eq!(config.get(name), Some(value), "{name}");
+        }
+        let (source, sink) = of(&format!("{SOURCE}\n{{ brokers: [c:3], topic: out }}"));
+        let config = transactional(&source, &sink, "p", 32 << 20).unwrap();
+        assert!(config.get("transactional.id").unwrap().starts_with("g.p."));
+        let sink = sink::kafka::Config {
+            exactly_once: false,
+            ..sink
+        };
+        let config = transactional(&source, &sink, "p", 32 << 20).unwrap();
+        assert_eq!(config.get("transactional.id"), None);
+    }
+
+    #[test]
+    fn unknown_settings_are_told_of_without_their_value() {
+        let (source, _) = of(
+            "{ brokers: [a:1], topics: [in], group: g, settings: { sasl.pasword: hunter2 } }\n\
+             { brokers: [c:3], topic: out }",
+        );
+        let error = consumer(&source, 32 << 20).unwrap_err();
+        assert!(error.contains("`sasl.pasword`"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn what_secures_connections_is_built_in() {
+        for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] {
+            let (source, _) = of(&format!(
+                "{{ brokers: [a:1], topics: [in], group: g, settings: {{ security.protocol: SASL_SSL, \
+                 sasl.mechanism: {mechanism}, sasl.username: a, compression.type: zstd }} }}\n\
+                 {{ brokers: [c:3], topic: out }}"
+            ));
+            let config = consumer(&source, 32 << 20).unwrap();
+            let client = config.create::<rdkafka::consumer::BaseConsumer>();
+            let error = client.err().map(|error| error.to_string());
+            // A password is missing, and nothing else.
+            let missing = |error: &String| error.contains("sasl.password");
+            assert!(error.as_ref().is_none_or(missing), "{mechanism}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn lag_is_in_the_statistics() {
+        let told = Told {
+            pipeline: "p".into(),
+            group: Arc::default(),
+        };
+        told.group.assigned([("in".to_owned(), 0)]);
+        told.group.set_trouble(Some("no broker"));
+        told.statistics(
+            br#"{"brokers":{"a:1/1":{"state":"UP"}},"topics":{"in":{"partitions":{
+            "0":{"partition":0,"lo_offset":0,"ls_offset":9,"committed_offset":-1001},
+            "-1":{"partition":-1,"lo_offset":-1001,"ls_offset":-1001,"committed_offset":-1001}}}}}"#,
+        );
+        let partitions = told.group.partitions();
+        let lags: Vec<Option<u64>> = partitions.values().map(|one| one.lag()).collect();
+        assert_eq!((lags, told.group.not_ready()), (vec![Some(9)], Vec::new()));
+    }
 }

@@ -223,7 +223,7 @@ impl Copy {
         }
         // Where it began to take. A commit of which nobody knew may have gone through: then the group is further.
         let list = self.places.offsets(|place| place.first);
-        let committed = match self.to.exactly_once {
+        let committed = match self.to.exactly_once && list.count() > 0 {
             true => consumer.committed_offsets(list, PATIENCE)?,
             false => list,
         };

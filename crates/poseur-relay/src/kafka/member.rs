@@ -190,6 +190,7 @@ impl Attendance {
             group: meter.group(),
         };
         let mut patience = Patience::new(self.pipeline.retry());
+        told.group.set_trouble(Some("it is not in its group yet"));
         while !self.stop.soon.is_cancelled() {
             let Err(reason) = self.attend(&told, &mut patience) else {
                 return;

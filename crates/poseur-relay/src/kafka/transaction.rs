@@ -231,7 +231,8 @@ impl Transactions {
             }
             true => Ok(()),
             false => {
-                producer.purge(PurgeConfig::default().queue().inflight());
+                // What a broker may have already is waited for.
+                producer.purge(PurgeConfig::default().queue());
                 self.drain(producer)
             }
         };

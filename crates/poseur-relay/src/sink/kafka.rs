@@ -13,6 +13,7 @@ use crate::kafka::settings::{Setting, Settings, Side};
 /// A topic of Kafka.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KafkaSink")]
 pub struct Config {
     /// `host:port` of some brokers; from them the others are known.
     pub brokers: Vec<String>,

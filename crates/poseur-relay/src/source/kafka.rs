@@ -14,6 +14,7 @@ use crate::net::place::Place;
 /// Topics of Kafka.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KafkaSource")]
 pub struct Config {
     /// `host:port` of some brokers; from them the others are known.
     pub brokers: Vec<String>,

@@ -18,7 +18,7 @@ use rdkafka::{Offset, TopicPartitionList};
 pub const PARTITIONS: i32 = 4;
 
 /// Nothing takes longer.
-const GIVE_UP: Duration = Duration::from_secs(60);
+const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// A record that the built-in rules match, and one that they do not.
 pub const MATCHING: &str = r#"{"Timestamp":"2026-11-19T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk"}"#;
@@ -147,7 +147,7 @@ pub struct Stage {
 impl Stage {
     pub async fn start(source: &str, sink: &str) -> Stage {
         let text = format!(
-            "pipelines:\n  p:\n    source: {source}\n    sink: {sink}\n    room: 4MiB\n    \
+            "pipelines:\n  p:\n    source: {source}\n    sink: {sink}\n    room: 16MiB\n    \
              retry: {{ first: 1ms, longest: 50ms, limit: 500ms }}\n"
         );
         let config = Config::parse("c.yaml", &text).unwrap_or_else(|errors| panic!("{errors:?}"));
