@@ -23,8 +23,8 @@ use crate::net::listen::{Door, Stop, serve};
 use crate::net::place::{Listener, Place};
 use crate::net::tls;
 use crate::pipeline::{Out, Pipeline, Room};
-use crate::source::{self, Entrance};
 use crate::sink;
+use crate::source::{self, Entrance};
 use crate::stage::Stage;
 use crate::telemetry::Telemetry;
 
@@ -310,8 +310,7 @@ impl Relay {
         let (its, told) = (pipeline.clone(), stop.clone());
         match source {
             source::Kind::Fetches(source) => {
-                self.tasks
-                    .spawn(async move { source.run(its, told).await });
+                self.tasks.spawn(async move { source.run(its, told).await });
             }
             source::Kind::Listens(source) => {
                 let door = Door {
@@ -490,6 +489,8 @@ fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<Stri
     let ready = ready(&pipeline.sources(), Timestamp::now());
     let ready = ready.map_err(|errors| wrong.extend(errors.iter().map(ToString::to_string)));
     let (Some(source), Some(tls), Some(sink), Ok(ready)) = (source, tls, sink, ready) else {
+        // A source that delivers by itself has met the same as the sink.
+        wrong.dedup();
         return Err(wrong);
     };
     let Ready {

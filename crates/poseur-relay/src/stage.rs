@@ -156,8 +156,8 @@ impl Stage {
             (options, observer)
         });
         drop(inner);
-        let mut tagger = tagger
-            .unwrap_or_else(|(options, observer)| new(matcher.clone(), options, observer));
+        let mut tagger =
+            tagger.unwrap_or_else(|(options, observer)| new(matcher.clone(), options, observer));
         let before = *counts(&tagger);
         let outcome = work(&mut tagger);
         self.meter.add(counts(&tagger).since(&before));
@@ -224,7 +224,11 @@ mod tests {
             assert_eq!(format!("{before}{}", &rest[added..]), value);
             assert!(rest.starts_with("{\"rules\":[\"389ead4a-"), "{tagged}");
         }
-        for value in [row[..end].to_owned(), "{\n \"a\": 1\n}".to_owned(), String::new()] {
+        for value in [
+            row[..end].to_owned(),
+            "{\n \"a\": 1\n}".to_owned(),
+            String::new(),
+        ] {
             assert_eq!(stage.tag_value(value.as_bytes(), now), None);
         }
         assert_eq!(stage.counts().0.matched, 3);

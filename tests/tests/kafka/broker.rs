@@ -8,10 +8,9 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::util::Timeout;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::command_support::poll;
 
@@ -91,23 +90,6 @@ pub struct Sent {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-impl Sent {
-    pub fn of(message: &BorrowedMessage<'_>) -> Sent {
-        let headers = message.headers().into_iter().flat_map(|headers| {
-            headers
-                .iter()
-                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
-        });
-        Sent {
-            partition: message.partition(),
-            key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
-            time: message.timestamp().to_millis(),
-            headers: headers.collect(),
-        }
-    }
-}
-
 /// Sends messages, and waits until the broker has them.
 pub fn send(broker: &Broker, topic: &str, messages: &[Sent]) {
     let mut config = broker.config();
@@ -133,31 +115,4 @@ pub fn send(broker: &Broker, topic: &str, messages: &[Sent]) {
         }
     }
     producer.flush(Timeout::After(PATIENCE)).unwrap();
-}
-
-/// Reads the committed messages of all partitions of a topic from the beginning.
-pub struct Reader(BaseConsumer);
-
-impl Reader {
-    pub fn new(broker: &Broker, topic: &str, partitions: i32) -> Reader {
-        let mut config = broker.config();
-        config
-            .set("group.id", "reader")
-            .set("enable.auto.commit", "false")
-            .set("isolation.level", "read_committed");
-        let consumer: BaseConsumer = config.create().unwrap();
-        let mut all = TopicPartitionList::new();
-        for partition in 0..partitions {
-            let from = all.add_partition_offset(topic, partition, Offset::Beginning);
-            from.unwrap();
-        }
-        consumer.assign(&all).unwrap();
-        Reader(consumer)
-    }
-
-    /// The next message, if there is one within this time.
-    pub fn next(&self, within: Duration) -> Option<Sent> {
-        let message = self.0.poll(within)?;
-        Some(Sent::of(&message.expect("a message")))
-    }
 }

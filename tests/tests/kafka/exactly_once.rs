@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use poseur_rule::pack;
 use poseur_tests::conformance::{Case, check_together, suite};
 
-use crate::broker::{Broker, Reader, Sent, send};
+use crate::broker::{Broker, Sent, send};
+use crate::log::Log;
 use crate::stage::{Config, Stage};
 
 const PARTITIONS: i32 = 4;
@@ -15,7 +16,7 @@ const PARTITIONS: i32 = 4;
 const STUCK: Duration = Duration::from_secs(90);
 
 /// A figure that CI sets higher.
-fn figure(name: &str, otherwise: usize) -> usize {
+pub fn figure(name: &str, otherwise: usize) -> usize {
     let value = std::env::var(name).ok();
     value.map_or(otherwise, |value| value.parse().unwrap())
 }
@@ -48,7 +49,7 @@ fn record(cases: &[Case], number: usize) -> Sent {
 
 /// Takes messages, and checks that each is the next of its partition.
 struct Ledger {
-    reader: Reader,
+    log: Log,
     /// What has come of each case, when it came first.
     answers: Vec<Option<Vec<u8>>>,
     /// How many have come of each partition.
@@ -64,7 +65,7 @@ impl Ledger {
     fn expect(&mut self, cases: &[Case], count: usize, stages: &[&Stage]) {
         let mut last = Instant::now();
         while self.count() < count {
-            match self.reader.next(Duration::from_millis(100)) {
+            match self.log.next(Duration::from_millis(100)) {
                 Some(message) => {
                     last = Instant::now();
                     self.note(cases, message);
@@ -89,7 +90,10 @@ impl Ledger {
         let answer = &mut self.answers[number % cases.len()];
         let value = value.expect("a value");
         match answer {
-            Some(first) => assert!(*first == value, "record {number} is another than the first time"),
+            Some(first) => assert!(
+                *first == value,
+                "record {number} is another than the first time"
+            ),
             None => *answer = Some(value),
         }
     }
@@ -97,14 +101,16 @@ impl Ledger {
 
 #[test]
 fn each_record_once_while_stages_are_killed() {
-    let Some(broker) = Broker::start() else { return };
+    let Some(broker) = Broker::start() else {
+        return;
+    };
     let rounds = figure("POSEUR_KAFKA_KILLS", 2);
     let cases = suite(&pack::built_in(), Timestamp::now());
     let all = figure("POSEUR_KAFKA_RECORDS", 2 * cases.len());
     assert!(all >= cases.len(), "each case at least once");
     broker.topics(&["in", "out"], PARTITIONS);
     let mut ledger = Ledger {
-        reader: Reader::new(&broker, "out", PARTITIONS),
+        log: Log::new(&broker.address, "out", PARTITIONS),
         answers: vec![None; cases.len()],
         come: vec![0; PARTITIONS as usize],
     };
@@ -122,7 +128,11 @@ fn each_record_once_while_stages_are_killed() {
         if round < rounds {
             // In the middle of what is there.
             ledger.expect(&cases, sent - chunk / 2, &[&steady, &victim]);
-            println!("round {round}: {} came, {:?}", ledger.count(), began.elapsed());
+            println!(
+                "round {round}: {} came, {:?}",
+                ledger.count(),
+                began.elapsed()
+            );
             victim.kill();
             victim = configs[1].start();
         }
@@ -133,12 +143,14 @@ fn each_record_once_while_stages_are_killed() {
         stage.signal(libc::SIGTERM);
         assert_eq!(stage.end(), Some(0), "{}", stage.tail());
     }
-    let more = ledger.reader.next(Duration::from_secs(3));
+    let more = ledger.log.next(Duration::from_secs(3));
     assert_eq!(more, None);
     let answers: Option<Vec<Vec<u8>>> = ledger.answers.into_iter().collect();
     let (checked, tagged) = check_together(&cases, &answers.expect("each case"));
     println!(
-        "kafka → kafka: {all} records once and in order, {rounds} kills, {tagged} of {checked} cases tagged, {:.0?}",
+        "kafka → kafka: {all} records once and in order, {rounds} kills, {} aborted and read again, {tagged} of {checked} \
+         cases tagged, {:.0?}",
+        ledger.log.aborted,
         began.elapsed()
     );
 }

@@ -9,6 +9,8 @@ mod broker;
 #[path = "../command_support/mod.rs"]
 mod command_support;
 mod exactly_once;
+mod log;
+mod speed;
 #[allow(dead_code)]
 #[path = "../faults/stage.rs"]
 mod stage;

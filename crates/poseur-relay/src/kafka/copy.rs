@@ -248,12 +248,18 @@ impl Copy {
     fn begin_again(&mut self, consumer: &Consumer) {
         match self.rewound(consumer) {
             Ok(()) => {
-                info!(pipeline = &*self.told.pipeline, "begins again where the group is");
+                info!(
+                    pipeline = &*self.told.pipeline,
+                    "begins again where the group is"
+                );
                 self.rewind = false;
                 self.told.group.set_trouble(None);
             }
             Err(error) => {
-                warn!(pipeline = &*self.told.pipeline, "cannot begin again: {error}");
+                warn!(
+                    pipeline = &*self.told.pipeline,
+                    "cannot begin again: {error}"
+                );
                 self.told.group.set_trouble(Some(&error.to_string()));
             }
         }
@@ -320,7 +326,10 @@ impl Work for Copy {
         }
         let value = message.payload();
         let stage = &self.pipeline.stage;
-        stage.meter().received.add(value.map_or(0, <[u8]>::len) as u64);
+        stage
+            .meter()
+            .received
+            .add(value.map_or(0, <[u8]>::len) as u64);
         let tagged = value.and_then(|value| stage.tag_value(value, Timestamp::now()));
         let value = tagged.as_deref().or(value);
         let bytes = value.map_or(0, <[u8]>::len) + message.key_len();
@@ -359,9 +368,10 @@ impl Work for Copy {
     }
 
     fn tend(&mut self, consumer: &Consumer) {
-        let is_due = self.open.as_ref().is_some_and(|open| {
-            open.bytes >= self.most || open.since.elapsed() >= self.to.commit
-        });
+        let is_due = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.bytes >= self.most || open.since.elapsed() >= self.to.commit);
         if is_due {
             self.commit(consumer);
         }

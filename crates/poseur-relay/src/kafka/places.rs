@@ -27,7 +27,12 @@ impl<T> Places<T> {
     }
 
     /// What is known of a partition, or what this makes of it.
-    pub(super) fn get_or(&mut self, topic: &str, partition: i32, new: impl FnOnce() -> T) -> &mut T {
+    pub(super) fn get_or(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        new: impl FnOnce() -> T,
+    ) -> &mut T {
         let at = self.0.iter().position(|(name, _)| name == topic);
         let at = at.unwrap_or_else(|| {
             self.0.push((topic.to_owned(), BTreeMap::new()));

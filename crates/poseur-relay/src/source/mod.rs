@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Say};
 use crate::config::values::{Secret, Size, Span};
+use crate::config::{self, Say};
 use crate::net::listen::Stop;
 use crate::net::place::{Peer, Place};
 use crate::net::{Stream, tls};

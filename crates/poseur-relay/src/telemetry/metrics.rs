@@ -177,10 +177,8 @@ impl Page<'_> {
             let stopped = all.values().filter(|progress| progress.stopped.is_some());
             let stopped = stopped.count();
             for (state, number) in [("read", all.len() - stopped), ("stopped", stopped)] {
-                let labels: Labels = vec![
-                    ("pipeline", pipeline.clone()),
-                    ("state", state.to_owned()),
-                ];
+                let labels: Labels =
+                    vec![("pipeline", pipeline.clone()), ("state", state.to_owned())];
                 partitions
                     .encode_family(&labels)?
                     .encode_gauge(&(number as i64))?;

@@ -20,7 +20,10 @@ fn check(number: usize, came: &str) {
     match sent == MATCHING {
         true => {
             let tag = came.strip_prefix(MATCHING.strip_suffix('}').unwrap());
-            assert!(tag.is_some_and(|tag| tag.starts_with(",\"poseur\":{")), "{came}");
+            assert!(
+                tag.is_some_and(|tag| tag.starts_with(",\"poseur\":{")),
+                "{came}"
+            );
         }
         false => assert_eq!(came, sent),
     }
@@ -39,7 +42,9 @@ async fn through(sink: &str, fail: impl Fn(&Scene, &Stage)) -> usize {
     stage.until("there is lag", |group| {
         let partitions = group.partitions();
         partitions.len() == PARTITIONS as usize
-            && partitions.values().all(|progress| progress.lag() == Some(0))
+            && partitions
+                .values()
+                .all(|progress| progress.lag() == Some(0))
     });
     assert_eq!(stage.group.not_ready(), Vec::<String>::new());
     stage.stop().await;
@@ -117,17 +122,32 @@ async fn what_can_be_tried_again_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_shut_out_begins_anew() {
     for (api, error) in [
-        (Api::AddPartitionsToTxn, Error::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
-        (Api::AddOffsetsToTxn, Error::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
+        (
+            Api::AddPartitionsToTxn,
+            Error::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+        ),
+        (
+            Api::AddOffsetsToTxn,
+            Error::RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+        ),
         (Api::EndTxn, Error::RD_KAFKA_RESP_ERR_PRODUCER_FENCED),
-        (Api::TxnOffsetCommit, Error::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION),
-        (Api::TxnOffsetCommit, Error::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED),
+        (
+            Api::TxnOffsetCommit,
+            Error::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        ),
+        (
+            Api::TxnOffsetCommit,
+            Error::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+        ),
     ] {
         let again = through(ONCE, |scene, stage| {
             scene.cluster.request_errors(api, &[error]);
             assert_eq!(stage.group.aborted.get(), 0);
         });
-        println!("{api:?} {error:?}: {} twice, for the mock keeps what is aborted", again.await);
+        println!(
+            "{api:?} {error:?}: {} twice, for the mock keeps what is aborted",
+            again.await
+        );
     }
 }
 
@@ -140,7 +160,9 @@ async fn what_is_refused_stops_its_partition_and_goes_on_later() {
             scene.send(400..404, value);
             stage.until("nothing is stopped", |group| {
                 let not_ready = group.not_ready();
-                not_ready.iter().any(|reason| reason.contains("is stopped: "))
+                not_ready
+                    .iter()
+                    .any(|reason| reason.contains("is stopped: "))
             });
             assert!(stage.group.produce_errors.get() > 0);
         });

@@ -103,7 +103,9 @@ impl Scene {
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
                 let key = message.key().map(|key| text(key).parse().unwrap());
                 let value = message.payload().map(text).unwrap_or_default();
-                read.entry(message.partition()).or_default().push((key, value));
+                read.entry(message.partition())
+                    .or_default()
+                    .push((key, value));
             }
         }
         read

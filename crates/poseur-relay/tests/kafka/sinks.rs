@@ -69,7 +69,8 @@ async fn each_partition_is_handed_over_in_order() {
         let body = timeout(Duration::from_secs(60), bodies.recv()).await;
         for line in body.unwrap().unwrap().lines() {
             let record: serde_json::Value = serde_json::from_str(line).unwrap();
-            let (partition, number) = (record["p"].as_i64().unwrap(), record["n"].as_i64().unwrap());
+            let (partition, number) =
+                (record["p"].as_i64().unwrap(), record["n"].as_i64().unwrap());
             let next = next.entry(partition).or_insert(partition);
             assert!(number <= *next, "{number} before {next}");
             if number == *next {
@@ -85,7 +86,9 @@ async fn each_partition_is_handed_over_in_order() {
     assert!(stage.pipeline.stage.meter().refused.get() >= 1);
     stage.until("it is not committed", |group| {
         let partitions = group.partitions();
-        partitions.values().all(|progress| progress.lag() == Some(0))
+        partitions
+            .values()
+            .all(|progress| progress.lag() == Some(0))
     });
     assert_eq!(stage.group.not_ready(), Vec::<String>::new());
     stage.stop().await;
@@ -117,7 +120,9 @@ async fn lines_become_messages() {
     stream.read_line(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     // All of it is there when the answer is.
-    let read = scene.read("out", |read| read.values().map(Vec::len).sum::<usize>() == 3);
+    let read = scene.read("out", |read| {
+        read.values().map(Vec::len).sum::<usize>() == 3
+    });
     let mut values: Vec<String> = read
         .into_values()
         .flatten()
