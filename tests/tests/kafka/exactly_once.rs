@@ -1,5 +1,7 @@
 //! Two stages of one group, of which one is killed again and again: each record comes out once, in order, tagged.
 
+use std::ops::Range;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -119,24 +121,28 @@ fn each_record_once_while_stages_are_killed() {
     let steady = configs[0].start();
     let mut victim = configs[1].start();
     let chunk = all / (rounds + 1);
-    let mut sent = 0;
-    for round in 0..=rounds {
-        let until = if round == rounds { all } else { sent + chunk };
-        let messages: Vec<Sent> = (sent..until).map(|number| record(&cases, number)).collect();
-        send(&broker, "in", &messages);
-        sent = until;
-        if round < rounds {
-            // In the middle of what is there.
-            ledger.expect(&cases, sent - chunk / 2, &[&steady, &victim]);
-            println!(
-                "round {round}: {} came, {:?}",
-                ledger.count(),
-                began.elapsed()
-            );
+    let records = |numbers: Range<usize>| -> Vec<Sent> {
+        numbers.map(|number| record(&cases, number)).collect()
+    };
+    for round in 0..rounds {
+        let (before, after) = (round * chunk, (round + 1) * chunk);
+        ledger.expect(&cases, before, &[&steady, &victim]);
+        victim.expect("got in [", 1);
+        let messages = records(before..after);
+        thread::scope(|scope| {
+            scope.spawn(|| send(&broker, "in", &messages));
+            // In the middle of its work.
+            ledger.expect(&cases, before + chunk / 6, &[&steady, &victim]);
             victim.kill();
-            victim = configs[1].start();
-        }
+        });
+        println!(
+            "round {round}: killed after {} records, {:.1?}",
+            ledger.count(),
+            began.elapsed()
+        );
+        victim = configs[1].start();
     }
+    send(&broker, "in", &records(rounds * chunk..all));
     ledger.expect(&cases, all, &[&steady, &victim]);
     // Nothing comes twice: not even when those who are left go.
     for mut stage in [steady, victim] {
