@@ -1,5 +1,6 @@
 //! The tagger of a pipeline, shared by its connections.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -128,15 +129,25 @@ impl Stage {
     /// Tags a value that stands alone, as of `now`: what is to take its place, if anything. It may be lines, or one JSON value
     /// over several: then everything beside the tags keeps its place.
     pub fn tag_value(&self, value: &[u8], now: Timestamp) -> Option<Vec<u8>> {
-        // As long as the value, with spaces in place of line feeds.
         let lines = in_lines(value);
+        // One value in one line has lost what stood around it, and has spaces in place of line feeds.
+        let lost = match &lines {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(_) => value.len() - value.trim_ascii_start().len(),
+        };
+        let (before, rest) = value.split_at(lost);
+        let (same, after) = rest.split_at(lines.len());
         self.with(
             |inner| &mut inner.lines,
             |matcher, options, observer| Tagger::new(matcher, options).with_observer(observer),
             Tagger::counts,
             |tagger| {
                 let tagged = tagger.tag(&lines, now);
-                (!tagged.is_unchanged()).then(|| restored(value, &lines, tagged.slices()))
+                let is_tagged = !tagged.is_unchanged();
+                is_tagged.then(|| {
+                    let restored = restored(same, &lines, tagged.slices());
+                    [before, &restored, after].concat()
+                })
             },
         )
     }
@@ -213,7 +224,7 @@ mod tests {
         let end = row.rfind("\n}").unwrap();
         for value in [
             row.to_owned(),
-            format!("{row}\n"),
+            format!("\n {row}\n"),
             format!("{{\n\"records\": [\n{row}]}}"),
         ] {
             let tagged = stage.tag_value(value.as_bytes(), now).unwrap();

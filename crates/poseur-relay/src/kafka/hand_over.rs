@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,7 +13,6 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::client::Told;
@@ -28,6 +28,9 @@ const TOGETHER: usize = 256 << 10;
 
 /// So often deliveries are looked after.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether there is room, or a lane has ended.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// So often offsets are committed.
 const COMMIT: Duration = Duration::from_secs(1);
@@ -125,13 +128,13 @@ impl HandOver {
     /// Waits for room, but not for ever.
     fn room(&self, bytes: usize) -> Option<Taken> {
         let since = Instant::now();
-        while since.elapsed() < NO_ROOM && !self.stop.soon.is_cancelled() {
-            let taken = timeout(LOOK, self.pipeline.room.take(bytes));
-            if let Ok(taken) = self.runtime.block_on(taken) {
-                return Some(taken);
+        loop {
+            let taken = self.pipeline.room.try_take(bytes);
+            if taken.is_some() || since.elapsed() > NO_ROOM || self.stop.soon.is_cancelled() {
+                return taken;
             }
+            thread::sleep(PAUSE);
         }
-        None
     }
 
     /// Partitions of which something was refused stop, and those that were stopped long enough go on.
@@ -207,7 +210,7 @@ impl HandOver {
                 if self.stop.now.is_cancelled() {
                     break;
                 }
-                let _ = self.runtime.block_on(timeout(LOOK, &mut lane.task));
+                thread::sleep(PAUSE);
             }
             // What it has not delivered is delivered by whoever has the partition then, or by us, another time.
             lane.task.abort();
