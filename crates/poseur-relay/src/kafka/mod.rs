@@ -1,12 +1,12 @@
 //! Kafka: consumer groups as sources, topics as sinks.
 //!
-//! A member of a group has a thread of its own ([`member`]), because librdkafka tells of partitions that come and go while it
-//! is asked for messages, and waits for what is done about it. What becomes of messages is a [`member::Work`]:
+//! A member of a group has a thread of its own (`member`), because librdkafka tells of partitions that come and go while it
+//! is asked for messages, and waits for what is done about it. What becomes of messages is a `member::Work`:
 //!
-//! - [`copy`]: to a topic, with key, headers, time and partition, in transactions. Exactly once.
-//! - [`hand_over`]: to any other sink, one batch of a partition after the other. At least once.
+//! - `copy`: to a topic, with key, headers, time and partition, in transactions. Exactly once.
+//! - `hand_over`: to any other sink, one batch of a partition after the other. At least once.
 //!
-//! [`produce`] is the sink of all other sources.
+//! `produce` is the sink of all other sources.
 
 pub mod settings;
 
