@@ -48,6 +48,12 @@ async fn known() -> Known {
     let answer = talk(source, request).await;
     assert!(answer.starts_with("HTTP/1.1 40"), "{answer}");
     talk(source, b"no HTTP at all\r\n\r\n").await;
+    // As if it were a member of a group, which needs a broker.
+    for pipeline in relay.pipelines() {
+        let group = pipeline.stage.meter().group();
+        group.assigned([("audit".to_owned(), 0)]);
+        group.seen("audit", 0, 7, Some(5));
+    }
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let metrics = talk(relay.admin().unwrap(), request).await;
     assert!(relay.stop(Duration::from_secs(30)).await);
@@ -129,7 +135,7 @@ fn texts<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
 #[tokio::test]
 async fn dashboards_and_alarms_ask_for_what_there_is() {
     let known = known().await;
-    let page = read("docs/metrics.md");
+    let page = read("docs/metrics.md") + &read("docs/kafka.md");
     let dashboard: Value = serde_json::from_str(&read("packaging/grafana/poseur.json")).unwrap();
     let alerts = read("packaging/prometheus/alerts.yaml");
     let alerts: Value = serde_saphyr::from_str(&alerts).unwrap();
