@@ -10,23 +10,26 @@ fn value(number: usize) -> String {
         0 => MATCHING.to_owned(),
         1 => "{\n  \"n\": 1\n}".to_owned(),
         2 => "no JSON".to_owned(),
+        3 => format!(r#"{{"records":[{MATCHING},{{"n":{number}}}]}}"#),
+        // A tombstone.
+        4 => String::new(),
         _ => format!("{{\"n\": {number} }}"),
     }
 }
 
-/// Values that match have a tag, and the others are as they were.
+/// Records that match have a tag before their last brace, and everything else is as it was.
 fn check(number: usize, came: &str) {
     let sent = value(number);
-    match sent == MATCHING {
-        true => {
-            let tag = came.strip_prefix(MATCHING.strip_suffix('}').unwrap());
-            assert!(
-                tag.is_some_and(|tag| tag.starts_with(",\"poseur\":{")),
-                "{came}"
-            );
-        }
-        false => assert_eq!(came, sent),
-    }
+    let Some(at) = sent.find(MATCHING) else {
+        return assert_eq!(came, sent);
+    };
+    let (before, after) = sent.split_at(at + MATCHING.len() - 1);
+    let tag = came.strip_prefix(before);
+    let tag = tag.and_then(|rest| rest.strip_suffix(after));
+    assert!(
+        tag.is_some_and(|tag| tag.starts_with(",\"poseur\":{") && tag.ends_with('}')),
+        "{came}"
+    );
 }
 
 /// Sends records, makes the cluster fail so, sends more, and finds them all.

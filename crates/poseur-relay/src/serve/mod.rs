@@ -1,30 +1,28 @@
 //! All pipelines of a configuration, from their start over every change to their end.
 
+mod prepare;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use poseur_matcher::Matcher;
-use poseur_setup::ready::{Notice, Ready, ready};
+use poseur_setup::ready::Notice;
 use poseur_setup::watch::Watch;
-use poseur_tagger::TagOptions;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::prepare::{Identity, Prepared, prepare_all};
 use crate::admin::Reception;
-use crate::config::values::Secret;
 use crate::config::{self, Config};
 use crate::net::listen::{Door, Stop, serve};
 use crate::net::place::{Listener, Place};
 use crate::net::tls;
-use crate::pipeline::{Out, Pipeline, Room};
-use crate::sink;
-use crate::source::{self, Entrance};
+use crate::pipeline::{Pipeline, Room};
+use crate::source;
 use crate::stage::Stage;
 use crate::telemetry::Telemetry;
 
@@ -68,33 +66,6 @@ struct Running {
     listener: Option<Listener>,
     tls: Option<tls::Acceptor>,
     stop: Stop,
-}
-
-/// While this is the same, connections need not be closed when the rest changes.
-#[derive(Debug, PartialEq)]
-struct Identity {
-    source: source::Config,
-    secrets: Vec<Vec<u8>>,
-    room: usize,
-    /// Of a source that delivers by itself, in transactions.
-    sink: Option<sink::Config>,
-}
-
-/// A pipeline that is ready but for its listener.
-struct Prepared {
-    name: String,
-    matcher: Arc<Matcher>,
-    options: TagOptions,
-    log_matches: bool,
-    /// The sink, for people.
-    sink: String,
-    out: Out,
-    source: source::Kind,
-    identity: Identity,
-    entrance: Entrance,
-    tls: Option<tls::Acceptor>,
-    watches: [Watch; 2],
-    notices: Vec<Notice>,
 }
 
 /// What a pipeline would be.
@@ -293,7 +264,11 @@ impl Relay {
         } = prepared;
         let place = listener.as_ref().and_then(Listener::place);
         let place = place.unwrap_or(entrance.place);
-        info!(pipeline = name, %place, "listening");
+        let does = match source {
+            source::Kind::Listens(_) => "listening",
+            source::Kind::Fetches(_) => "fetching",
+        };
+        info!(pipeline = name, %place, "{does}");
         let meter = self.telemetry.meter(&name);
         meter.log_matches(log_matches);
         meter.set_listening(Some(place.to_string()));
@@ -445,74 +420,4 @@ fn tell(pipeline: &str, notices: Vec<Notice>) {
             Notice::Error(text) => error!(pipeline, "{text}"),
         }
     }
-}
-
-fn prepare_all(config: &Config) -> Result<Vec<Prepared>, StartError> {
-    let (mut prepared, mut wrong) = (Vec::new(), Vec::new());
-    for (name, pipeline) in &config.pipelines {
-        match prepare(name, pipeline) {
-            Ok(one) => prepared.push(one),
-            Err(errors) => wrong.extend(errors.iter().map(|error| format!("{name}: {error}"))),
-        }
-    }
-    match wrong.is_empty() {
-        true => Ok(prepared),
-        false => Err(StartError(wrong)),
-    }
-}
-
-/// Everything that can be wrong before a connection is made.
-fn prepare(name: &str, pipeline: &config::Pipeline) -> Result<Prepared, Vec<String>> {
-    let mut wrong = Vec::new();
-    let entrance = pipeline.source.entrance();
-    // Before they are read: what is written meanwhile is seen at the next look.
-    let files = Watch::new(pipeline.files());
-    let own_sink = match (&pipeline.source, &pipeline.sink) {
-        (source::Config::Kafka(_), sink @ sink::Config::Kafka(_)) => Some(sink),
-        _ => None,
-    };
-    let secrets = pipeline.source.secrets().into_iter();
-    let secrets = secrets.chain(own_sink.into_iter().flat_map(sink::Config::secrets));
-    let secrets = secrets.filter_map(|secret| Secret::read(secret).ok());
-    let identity = Identity {
-        source: pipeline.source.clone(),
-        secrets: secrets.collect(),
-        room: pipeline.room(),
-        sink: own_sink.cloned(),
-    };
-    let source = pipeline.source.source(name, pipeline);
-    let source = source.map_err(|error| wrong.push(error)).ok();
-    let tls = entrance.tls.as_ref();
-    let tls = tls.map(|tls| tls::Acceptor::new(tls, entrance.protocols));
-    let tls = tls.transpose().map_err(|error| wrong.push(error)).ok();
-    let sink = pipeline.sink.sink().map_err(|error| wrong.push(error)).ok();
-    let ready = ready(&pipeline.sources(), Timestamp::now());
-    let ready = ready.map_err(|errors| wrong.extend(errors.iter().map(ToString::to_string)));
-    let (Some(source), Some(tls), Some(sink), Ok(ready)) = (source, tls, sink, ready) else {
-        // A source that delivers by itself has met the same as the sink.
-        wrong.dedup();
-        return Err(wrong);
-    };
-    let Ready {
-        matcher,
-        watch,
-        notices,
-    } = ready;
-    Ok(Prepared {
-        name: name.to_owned(),
-        matcher: Arc::new(matcher),
-        options: pipeline.options(),
-        log_matches: pipeline.log_matches,
-        sink: pipeline.sink.to_string(),
-        out: Out {
-            sink,
-            retry: pipeline.retry(),
-        },
-        source,
-        identity,
-        entrance,
-        tls,
-        watches: [files, watch],
-        notices,
-    })
 }
