@@ -334,7 +334,11 @@ fn figures_outlive_a_reload() {
         rules.values().map(|tally| tally.matches.get()).collect()
     };
     assert_eq!(found(), [0, 0]);
-    let row = r#"{"Timestamp":"2026-11-19T08:00:00Z","IsExternalThread":true,"RecipientDetails":"Help Desk"}"#;
+    // The second rule looks 30 days back.
+    let now = Timestamp::now();
+    let row = format!(
+        r#"{{"Timestamp":"{now}","IsExternalThread":true,"RecipientDetails":"Help Desk"}}"#
+    );
     tag(&stage, &format!("{MATCHING}\n{row}\n"));
     assert_eq!(found(), [1, 1]);
     // A rule goes, and comes back later; another one stays.
