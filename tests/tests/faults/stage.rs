@@ -69,12 +69,13 @@ impl Config {
             }
         });
         let mut stage = Stage { child, log };
-        let listens = poll(|| {
+        let starts = poll(|| {
             let ended = stage.child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {:?}", stage.log.lock());
-            stage.count("listening") > 0
+            // A source that listens, or one that fetches.
+            stage.count("listening") + stage.count("fetching") > 0
         });
-        assert!(listens, "it does not start: {:?}", stage.log.lock());
+        assert!(starts, "it does not start: {:?}", stage.log.lock());
         stage
     }
 }
